@@ -1,0 +1,42 @@
+/* agent/base/limits.h - every maximum in one place. Sizes in bytes unless the name says otherwise. */
+#ifndef AGENT_BASE_LIMITS_H
+#define AGENT_BASE_LIMITS_H
+
+/* own log */
+#define LIMIT_LOG_CAUSES 256
+#define LIMIT_LOG_CAUSE_S 10
+#define LIMIT_LOG_LINE_BYTES (16 * 1024)
+#define LIMIT_LOG_FIELD_BYTES (4 * 1024)
+
+/* self-metrics */
+#define LIMIT_METRIC_SERIES_PER_FAMILY 10000
+#define LIMIT_METRICS_PAGE_BYTES (64u * 1024 * 1024)
+
+/* configuration */
+#define LIMIT_CONFIG_FILE_BYTES (4u * 1024 * 1024)
+#define LIMIT_CONFIG_DEPTH 128
+#define LIMIT_CONFIG_DIAGS 100
+#define LIMIT_CONFIG_STRING_BYTES (16u * 1024 * 1024)
+
+/* texts read from outside */
+#define LIMIT_JSON_DEPTH 64
+#define LIMIT_PROTOBUF_DEPTH 64
+
+/* batches */
+#define LIMIT_BATCH_BYTES (64u * 1024 * 1024)
+#define LIMIT_TICKET_DESTINATIONS 8
+
+/* lines */
+#define LIMIT_LOG_ENTRY_BYTES (256u * 1024)
+#define LIMIT_LINE_BYTES (1024u * 1024)
+
+/* delivery */
+#define LIMIT_PARTITIONS 8
+#define LIMIT_TENANT_QUEUES 64
+#define LIMIT_TENANT_BYTES 150
+
+/* network */
+#define LIMIT_HTTP_HEADER_BYTES (32 * 1024)
+#define LIMIT_HTTP_RESPONSE_BYTES (64 * 1024)
+
+#endif

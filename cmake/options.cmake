@@ -1,0 +1,36 @@
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_EXTENSIONS ON)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release)
+endif()
+
+option(HY_STATIC_LIBS "link gRPC, abseil, RE2, snappy, zstd and libuv statically" ON)
+option(HY_TESTS "build the unit tests" ON)
+option(HY_FUZZ "build the libFuzzer targets (clang)" OFF)
+set(HY_SANITIZE "" CACHE STRING "address,undefined or thread")
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_library(hy_options INTERFACE)
+target_include_directories(hy_options INTERFACE ${CMAKE_SOURCE_DIR} ${CMAKE_BINARY_DIR}/generated)
+target_compile_definitions(hy_options INTERFACE _GNU_SOURCE HYAGENT_VERSION="${PROJECT_VERSION}")
+target_compile_options(hy_options INTERFACE
+  $<$<COMPILE_LANGUAGE:C>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wstrict-prototypes;-Wmissing-prototypes;-Wcast-qual;-Wformat=2;-Wvla;-Wundef;-Werror>
+  $<$<AND:$<COMPILE_LANGUAGE:C>,$<C_COMPILER_ID:GNU>>:-Wno-format-truncation>
+  -fno-omit-frame-pointer -ffunction-sections -fdata-sections -g)
+if(HY_SANITIZE)
+  target_compile_options(hy_options INTERFACE -fsanitize=${HY_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(hy_options INTERFACE -fsanitize=${HY_SANITIZE})
+endif()
+if(HY_FUZZ)
+  target_compile_options(hy_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+target_link_options(hy_options INTERFACE -Wl,--gc-sections -Wl,--as-needed)
