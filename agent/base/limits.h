@@ -20,6 +20,21 @@
 
 /* texts read from outside */
 #define LIMIT_JSON_DEPTH 64
+#define LIMIT_REGEX_PATTERN_BYTES (64 * 1024)
+#define LIMIT_REGEX_BYTES (8 * 1024 * 1024) /* RE2's program and automata, per pattern */
+#define LIMIT_REGEX_GROUPS 100
+#define LIMIT_JMESPATH_BYTES (16 * 1024)
+#define LIMIT_JMESPATH_DEPTH 64
+#define LIMIT_JMESPATH_STEPS 1000000 /* nodes visited by one evaluation */
+#define LIMIT_TEMPLATE_BYTES (256 * 1024)
+#define LIMIT_TEMPLATE_DEPTH 64
+#define LIMIT_TEMPLATE_STEPS 100000 /* nodes executed by one run */
+#define LIMIT_TEMPLATE_LIST 65536   /* elements of a list a function makes */
+#define LIMIT_TIME_LAYOUT_BYTES 256
+#define LIMIT_TIME_ZONES 1024
+#define LIMIT_TIME_ZONE_FILE_BYTES (256 * 1024)
+#define LIMIT_GLOB_BYTES 4096
+#define LIMIT_GLOB_BRACES 256 /* patterns that {a,b} unfolds to */
 #define LIMIT_PROTOBUF_DEPTH 64
 
 /* batches */
