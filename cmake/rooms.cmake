@@ -63,4 +63,10 @@ function(hy_program target)
   foreach(room ${HY_ROOM_LIBS})
     target_link_libraries(${target} PRIVATE ${room})
   endforeach()
+  if(CMAKE_BUILD_TYPE STREQUAL Release) # the symbols go into TARGET.debug, where gdb looks for them by itself
+    add_custom_command(TARGET ${target} POST_BUILD
+      COMMAND ${CMAKE_OBJCOPY} --only-keep-debug $<TARGET_FILE:${target}> $<TARGET_FILE:${target}>.debug
+      COMMAND ${CMAKE_STRIP} --strip-unneeded $<TARGET_FILE:${target}>
+      COMMAND ${CMAKE_OBJCOPY} --add-gnu-debuglink=$<TARGET_FILE:${target}>.debug $<TARGET_FILE:${target}>)
+  endif()
 endfunction()

@@ -21,6 +21,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct cause causes[LIMIT_LOG_CAUSES]; /* under lock */
 static void (*sink_fn)(void *, enum log_level, struct slice);
 static void *sink_self;
+static const struct clock *line_clock; /* NULL: the system's */
 static _Atomic int lowest_level = LOG_INFO;
 static _Atomic int line_format = LOG_LOGFMT;
 
@@ -142,11 +143,16 @@ static void emit(enum log_level level, struct buf *line)
         return; /* nobody reads our log: nothing better to do than go on */
 }
 
+static const struct clock *current_clock(void)
+{
+    return line_clock != NULL ? line_clock : clock_system();
+}
+
 static void add_head(struct buf *line, enum log_level level, const char *component, const char *message)
 {
     char ts[32];
 
-    clock_format_rfc3339(clock_wall_ns(clock_system()), ts);
+    clock_format_rfc3339(clock_wall_ns(current_clock()), ts);
     add_pair(line, "ts", slice_str(ts), false);
     add_pair(line, "level", slice_str(level_names[level]), false);
     if (component != NULL)
@@ -164,7 +170,7 @@ void log_event(enum log_level level, const char *component, const char *message,
     if (!log_is_on(level))
         return;
     (void)pthread_mutex_lock(&lock);
-    if (level >= LOG_WARN && !admit(level, component, message, clock_mono_ns(clock_system()), &left_out)) {
+    if (level >= LOG_WARN && !admit(level, component, message, clock_mono_ns(current_clock()), &left_out)) {
         (void)pthread_mutex_unlock(&lock);
         return;
     }
@@ -193,6 +199,13 @@ void log_set_sink(void (*sink)(void *self, enum log_level level, struct slice li
     (void)pthread_mutex_lock(&lock);
     sink_fn = sink;
     sink_self = self;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void log_set_clock(const struct clock *clock)
+{
+    (void)pthread_mutex_lock(&lock);
+    line_clock = clock;
     (void)pthread_mutex_unlock(&lock);
 }
 

@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct clock;
+
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 enum log_format { LOG_LOGFMT, LOG_JSON };
 
@@ -54,6 +56,8 @@ bool log_is_on(enum log_level level);
 bool log_is_traced(const char *room);
 /* Where finished lines go instead of stderr (tests, logging.write_to); NULL restores stderr. */
 void log_set_sink(void (*sink)(void *self, enum log_level level, struct slice line), void *self);
+/* Where the time comes from; NULL restores the system's clocks. */
+void log_set_clock(const struct clock *clock);
 /* Prints the "left out" counts that are still open; called at exit. */
 void log_flush(void);
 #endif

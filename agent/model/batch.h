@@ -131,6 +131,12 @@ uint32_t batch_items(const struct batch *b); /* log entries, samples, or otlp n_
 /* Settles every item of the batch. */
 void batch_settle(const struct batch *b, const char *destination, enum outcome outcome, enum drop_reason reason,
                   const char *text);
+/* A batch `to` was made from `from` (conversion, split, join): opens a child ticket over to's items and spans them with it,
+ * its parents being the tickets of from's items i with became[i] != 0 (became NULL: all of them). The tickets of the
+ * others are settled as dropped (reasons[i], or RULE when reasons is NULL). to has no spans yet. NOMEM: nothing was done,
+ * the caller settles from and lets to go. */
+MUST_USE enum code batch_derive(const struct batch *from, struct batch *to, const uint8_t *became,
+                                const uint8_t *reasons, const char *destination);
 /* For fan-out: every ticket owes its items `times` more. */
 void batch_owe(const struct batch *b, uint32_t times);
 /* Keeps the items whose keep[i] is not 0, in order; the others are settled as dropped (reason) and their spans shrink.
@@ -138,6 +144,7 @@ void batch_owe(const struct batch *b, uint32_t times);
 uint32_t log_batch_keep(struct log_batch *b, const uint8_t *keep, const char *destination, enum drop_reason reason);
 uint32_t sample_batch_keep(struct sample_batch *b, const uint8_t *keep, const char *destination, enum drop_reason reason);
 /* By resource message, for OTLP; a component that drops single items rewrites the message and says so through
- * batch_drop_items: n items from item index first on are settled as dropped and leave the spans. */
+ * batch_drop_items: n items from item index first on are settled as dropped and leave the spans; the otlp_batch's n_items
+ * goes down by n, its resource's own n_items is the caller's to change. */
 void batch_drop_items(struct batch *b, uint32_t first, uint32_t n, const char *destination, enum drop_reason reason);
 #endif

@@ -33,6 +33,9 @@ size_t labels_interned_count(void);
 /* {a="1",b="2"} as Loki and Prometheus write it, values escaped as Go's %q does for \ " and newline. */
 enum code labels_write(const struct labels *l, struct buf *out);
 
+/* "v" with quotes, escaped as Go's %q has it for ASCII. Look at out->is_full. */
+void label_value_write(struct slice value, struct buf *out);
+
 /* Change a set: start from base, set and delete, intern. Slices are borrowed until labels_build. */
 struct labels_builder {
     struct label *pairs; /* owned, in the arena given at init */

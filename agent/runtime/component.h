@@ -74,7 +74,8 @@ struct loop *host_loop_for(const struct host *h, uint64_t key); /* spread target
 const struct clock *host_clock(const struct host *h);
 struct ledger *host_ledger(struct host *h);
 struct metrics *host_metrics(struct host *h);
-/* The component_id and component_path labels first, then these: counters and gauges under Alloy's names. */
+/* The component_id and component_path labels first, then these: counters and gauges under Alloy's names. As with
+ * metrics_counter the caller owns one reference and gives it back with metric_unref, at the latest in close. */
 struct metric *host_counter(struct host *h, const char *name, const char *help, const struct metric_label *more, size_t n);
 struct metric *host_gauge(struct host *h, const char *name, const char *help, const struct metric_label *more, size_t n);
 struct metric *host_histogram(struct host *h, const char *name, const char *help, const double *bounds, size_t n_bounds,
@@ -95,6 +96,14 @@ MUST_USE enum code host_fanout(struct host *h, const char *name, enum receiver_k
                                struct fanout **out, struct error *err);
 /* The receiving end: fills node, owner and ledger. The receiver lives in the component. Control loop only. */
 void host_receiver(struct host *h, struct receiver *r);
+/* otelcol.processor.batch is a hint (design.md, Cut early, merge late): a processor says what it was asked for, a sink asks for
+ * the smallest sizes and the shortest timeout of all that reach it. Zero: nobody said. Control loop only. */
+struct batch_hint {
+    uint64_t send_items, max_items;
+    int64_t timeout_ns;
+};
+void host_set_batch_hint(struct host *h, struct batch_hint hint);
+struct batch_hint host_batch_hint(struct host *h);
 /* Sets an export; v is copied. Control loop only; dependents are evaluated again when it differs. */
 void host_export(struct host *h, const char *name, struct value v);
 struct value host_receiver_value(struct host *h, struct receiver *r); /* capsule for host_export */
@@ -102,6 +111,8 @@ void host_set_health(struct host *h, enum health health, const char *fmt, ...) P
 /* Handles at `http://alloy.internal:12345/api/v0/component/ID/metrics`: what scrape asks for in-process exporters. The id in
  * the path names the component; INVALID when there is none. */
 MUST_USE enum code host_scrape_internal(struct host *h, struct slice path, struct buf *out, struct error *err);
+/* The agent's own metrics, as /metrics shows them (prometheus.exporter.self). Any thread. */
+void host_write_self_metrics(struct host *h, struct buf *out);
 /* Address under which this agent's own exporters are scraped in process. */
 const char *host_memory_addr(const struct host *h);
 const char *host_listen_addr(const struct host *h); /* the admin server's, as configured */

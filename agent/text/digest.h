@@ -1,4 +1,4 @@
-/* agent/text/digest.h - SHA-256 (FIPS 180-4) and SHA3-256 (FIPS 202) for template functions: text may not use OpenSSL. */
+/* agent/text/digest.h - SHA-256 (FIPS 180-4) and SHA3-256 (FIPS 202) for template functions: OpenSSL belongs to io. */
 #ifndef AGENT_TEXT_DIGEST_H
 #define AGENT_TEXT_DIGEST_H
 #include "agent/base/slice.h"

@@ -1,0 +1,131 @@
+#include "agent/model/receiver.h"
+#include "agent/base/list.h"
+#include "agent/base/mem.h"
+#include <pthread.h>
+
+static struct {
+    pthread_rwlock_t lock;
+    _Atomic bool is_on; /* looked at first, so that nobody pays for a tap that is not there */
+    void (*fn)(void *ctx, const struct receiver *to, const struct batch *b);
+    void *ctx;
+} tap = {.lock = PTHREAD_RWLOCK_INITIALIZER};
+
+void receiver_set_tap(void (*fn)(void *ctx, const struct receiver *to, const struct batch *b), void *ctx)
+{
+    (void)pthread_rwlock_wrlock(&tap.lock);
+    tap.fn = fn;
+    tap.ctx = ctx;
+    atomic_store(&tap.is_on, fn != NULL);
+    (void)pthread_rwlock_unlock(&tap.lock);
+}
+
+static void show(const struct receiver *to, const struct batch *b)
+{
+    if (!to->is_sink || !atomic_load_explicit(&tap.is_on, memory_order_relaxed))
+        return;
+    (void)pthread_rwlock_rdlock(&tap.lock);
+    if (tap.fn != NULL)
+        tap.fn(tap.ctx, to, b);
+    (void)pthread_rwlock_unlock(&tap.lock);
+}
+
+struct edge_list *edge_list_new(struct receiver *const *to, size_t n)
+{
+    struct edge_list *list = mem_zalloc(sizeof *list);
+
+    list->n = n;
+    list->edges = mem_array(n != 0 ? n : 1, sizeof *list->edges);
+    for (size_t i = 0; i < n; i++)
+        list->edges[i].to = to[i];
+    return list;
+}
+
+void edge_list_free(struct edge_list *list)
+{
+    if (list == NULL)
+        return;
+    mem_free(list->edges);
+    mem_free(list);
+}
+
+void fanout_init(struct fanout *f, const char *owner, struct ledger *ledger)
+{
+    f->owner = owner;
+    f->ledger = ledger;
+    atomic_init(&f->list, NULL);
+}
+
+struct edge_list *fanout_swap(struct fanout *f, struct edge_list *list)
+{
+    return atomic_exchange_explicit(&f->list, list, memory_order_acq_rel);
+}
+
+static void push_one(struct receiver *to, struct batch *take)
+{
+    switch (take->kind) {
+    case BATCH_LOGS:
+        to->push.logs(to->self, CONTAINER_OF(take, struct log_batch, base));
+        break;
+    case BATCH_SAMPLES:
+        to->push.metrics(to->self, CONTAINER_OF(take, struct sample_batch, base));
+        break;
+    case BATCH_OTLP:
+        to->push.otlp(to->self, CONTAINER_OF(take, struct otlp_batch, base));
+        break;
+    }
+}
+
+/* A mistake in a component's spans would lose or double settlements far from where it was made. */
+static void check_spans(const struct batch *b, uint32_t n)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t i = 0; i < b->n_spans; i++)
+        sum += b->spans[i].n;
+    BUG_ON(b->n_spans != 0 && sum != n);
+}
+
+static void push(struct fanout *f, struct batch *take)
+{
+    struct edge_list *list = atomic_load_explicit(&f->list, memory_order_acquire);
+    uint32_t n = batch_items(take);
+
+    check_spans(take, n);
+    if (n == 0) {
+        batch_unref(take);
+        return;
+    }
+    if (list == NULL || list->n == 0) {
+        ledger_dropped(f->ledger, DROP_NO_RECEIVER, n);
+        batch_settle(take, f->owner, SETTLED_DROPPED, DROP_NO_RECEIVER, NULL);
+        batch_unref(take);
+        return;
+    }
+    ledger_out(f->ledger, n);
+    batch_owe(take, (uint32_t)list->n - 1);
+    for (size_t i = 1; i < list->n; i++)
+        batch_ref(take);
+    for (size_t i = 0; i < list->n; i++) {
+        struct edge *e = &list->edges[i];
+
+        atomic_fetch_add_explicit(&e->n, n, memory_order_relaxed);
+        ledger_in(e->to->ledger, n);
+        show(e->to, take);
+        push_one(e->to, take);
+    }
+}
+
+void fanout_push_logs(struct fanout *f, struct log_batch *take)
+{
+    push(f, &take->base);
+}
+
+void fanout_push_metrics(struct fanout *f, struct sample_batch *take)
+{
+    push(f, &take->base);
+}
+
+void fanout_push_otlp(struct fanout *f, struct otlp_batch *take)
+{
+    push(f, &take->base);
+}

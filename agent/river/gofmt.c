@@ -1,0 +1,667 @@
+/* fmt.Sprintf of Go, over values: the verbs and flags of its documentation, and its way of reporting misuse inside the
+ * text ("%!d(string=x)") instead of failing. Integers are Go's int, lists []interface {}, objects map[string]interface {}. */
+#include "agent/river/gonum.h"
+#include "agent/river/stdlib_int.h"
+#include "agent/text/utf8.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WIDEST = 1000000, NUMBER_BYTES = 72 };
+
+struct printer {
+    struct buf *out;
+    const struct value *args;
+    size_t n_args, arg; /* the next argument */
+    int width, precision;
+    bool has_width, has_precision;
+    bool plus, minus, sharp, space, zero;
+    bool is_go_syntax; /* %#v */
+    bool is_reordered, is_good_index;
+};
+
+static void print_value(struct printer *p, const struct value *v, uint32_t verb, unsigned depth);
+
+/* --- padding --- */
+
+static void write_padding(struct printer *p, int n)
+{
+    char c = p->zero && !p->minus ? '0' : ' ';
+
+    for (; n > 0 && !p->out->is_full; n--)
+        (void)buf_add_char(p->out, c);
+}
+
+static void pad(struct printer *p, struct slice s)
+{
+    int missing = p->has_width ? p->width - (int)utf8_runes(s) : 0;
+
+    if (!p->minus)
+        write_padding(p, missing);
+    (void)buf_add(p->out, s);
+    if (p->minus)
+        write_padding(p, missing);
+}
+
+static void add_rune(struct buf *out, uint32_t rune)
+{
+    char bytes[UTF8_MAX_BYTES];
+
+    (void)buf_add(out, slice_make(bytes, utf8_encode(rune, bytes)));
+}
+
+/* --- misuse --- */
+
+static const char *type_name(const struct value *v)
+{
+    switch (v->type) {
+    case VALUE_NULL:
+        return "<nil>";
+    case VALUE_BOOL:
+        return "bool";
+    case VALUE_NUMBER:
+        return v->as.number.kind == NUMBER_INT ? "int" : v->as.number.kind == NUMBER_UINT ? "uint64" : "float64";
+    case VALUE_STRING:
+    case VALUE_SECRET:
+    case VALUE_OPTIONAL_SECRET:
+        return "string";
+    case VALUE_ARRAY:
+        return "[]interface {}";
+    case VALUE_OBJECT:
+        return "map[string]interface {}";
+    case VALUE_FUNCTION:
+        return "func";
+    case VALUE_CAPSULE:
+        break;
+    }
+    return "capsule";
+}
+
+static void bad_verb(struct printer *p, const struct value *v, uint32_t verb)
+{
+    (void)buf_add_str(p->out, "%!");
+    add_rune(p->out, verb);
+    (void)buf_add_char(p->out, '(');
+    if (v->type == VALUE_NULL) {
+        (void)buf_add_str(p->out, "<nil>");
+    } else {
+        (void)buf_printf(p->out, "%s=", type_name(v));
+        print_value(p, v, 'v', 0);
+    }
+    (void)buf_add_char(p->out, ')');
+}
+
+/* --- texts --- */
+
+static bool is_printable(uint32_t rune)
+{
+    if (rune < 0x20 || (rune >= 0x7F && rune <= 0xA0) || rune == 0xAD)
+        return false;
+    if ((rune >= 0x2000 && rune <= 0x200F) || (rune >= 0x2028 && rune <= 0x202F) || (rune >= 0x205F && rune <= 0x206F))
+        return false;
+    return rune != 0x3000 && rune != 0xFEFF && (rune < 0xE000 || rune > 0xF8FF) && rune < 0xE0000;
+}
+
+/* One character of a quoted text; byte >= 0: it is that byte, which is no UTF-8. */
+static void quote_rune(struct buf *out, uint32_t rune, int byte, char quote, bool only_ascii)
+{
+    static const char names[] = "abtnvfr";
+
+    if (byte >= 0)
+        (void)buf_printf(out, "\\x%02x", (unsigned)byte);
+    else if (rune == (uint32_t)quote || rune == '\\')
+        (void)buf_printf(out, "\\%c", (char)rune);
+    else if (rune >= 7 && rune <= 13)
+        (void)buf_printf(out, "\\%c", names[rune - 7]);
+    else if (rune < 0x80 && !is_printable(rune))
+        (void)buf_printf(out, "\\x%02x", rune);
+    else if (is_printable(rune) && (rune < 0x80 || !only_ascii))
+        add_rune(out, rune);
+    else
+        (void)buf_printf(out, rune < 0x10000 ? "\\u%04x" : "\\U%08x", rune);
+}
+
+static bool fits_backquotes(struct slice s)
+{
+    if (!utf8_is_valid(s))
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+
+        if ((c < 0x20 && c != '\t') || c == '`' || c == 0x7F)
+            return false;
+    }
+    return slice_find_slice(s, SLICE_LIT("\xEF\xBB\xBF")) == s.len;
+}
+
+static struct slice cut_to_precision(const struct printer *p, struct slice s)
+{
+    return p->has_precision ? slice_head(s, utf8_rune_offset(s, (size_t)p->precision)) : s;
+}
+
+static void print_quoted(struct printer *p, struct slice s)
+{
+    struct buf text;
+
+    s = cut_to_precision(p, s);
+    buf_init(&text, p->out->max);
+    if (p->sharp && fits_backquotes(s)) {
+        (void)buf_add_char(&text, '`');
+        (void)buf_add(&text, s);
+        (void)buf_add_char(&text, '`');
+    } else {
+        (void)buf_add_char(&text, '"');
+        while (s.len != 0 && !text.is_full) {
+            uint32_t rune;
+            size_t n = utf8_decode(s, &rune);
+            bool is_bad = n == 1 && rune == UTF8_REPLACEMENT;
+
+            quote_rune(&text, rune, is_bad ? (unsigned char)s.ptr[0] : -1, '"', p->plus);
+            s = slice_from(s, n);
+        }
+        (void)buf_add_char(&text, '"');
+    }
+    pad(p, buf_slice(&text));
+    p->out->is_full |= text.is_full;
+    buf_release(&text);
+}
+
+static void print_hex(struct printer *p, struct slice s, bool is_upper)
+{
+    struct buf text;
+
+    if (p->has_precision)
+        s = slice_head(s, (size_t)p->precision);
+    buf_init(&text, p->out->max);
+    if (p->sharp && s.len != 0)
+        (void)buf_add_str(&text, is_upper ? "0X" : "0x");
+    for (size_t i = 0; i < s.len && !text.is_full; i++) {
+        if (p->space && i != 0)
+            (void)buf_add_str(&text, p->sharp ? (is_upper ? " 0X" : " 0x") : " ");
+        (void)buf_printf(&text, is_upper ? "%02X" : "%02x", (unsigned char)s.ptr[i]);
+    }
+    pad(p, buf_slice(&text));
+    p->out->is_full |= text.is_full;
+    buf_release(&text);
+}
+
+static void print_text(struct printer *p, const struct value *v, uint32_t verb)
+{
+    struct slice s = v->as.text.bytes;
+
+    if (verb == 'q' || (verb == 'v' && p->is_go_syntax))
+        print_quoted(p, s);
+    else if (verb == 'v' || verb == 's')
+        pad(p, cut_to_precision(p, s));
+    else if (verb == 'x' || verb == 'X')
+        print_hex(p, s, verb == 'X');
+    else
+        bad_verb(p, v, verb);
+}
+
+/* --- integers --- */
+
+static void print_unicode(struct printer *p, uint64_t u)
+{
+    struct buf text;
+    int digits = p->has_precision && p->precision > 4 ? p->precision : 4;
+    bool keeps_zero = p->zero;
+
+    buf_init(&text, p->out->max);
+    (void)buf_printf(&text, "U+%0*" PRIX64, digits, u);
+    if (p->sharp && u <= 0x10FFFF && is_printable((uint32_t)u)) {
+        (void)buf_add_str(&text, " '");
+        add_rune(&text, (uint32_t)u);
+        (void)buf_add_char(&text, '\'');
+    }
+    p->zero = false;
+    pad(p, buf_slice(&text));
+    p->zero = keeps_zero;
+    buf_release(&text);
+}
+
+static void print_char(struct printer *p, uint64_t u, bool is_quoted)
+{
+    uint32_t rune = u <= 0x10FFFF ? (uint32_t)u : UTF8_REPLACEMENT;
+    struct buf text;
+
+    buf_init(&text, NUMBER_BYTES);
+    if (is_quoted) {
+        (void)buf_add_char(&text, '\'');
+        quote_rune(&text, rune >= 0xD800 && rune < 0xE000 ? UTF8_REPLACEMENT : rune, -1, '\'', p->plus);
+        (void)buf_add_char(&text, '\'');
+    } else {
+        add_rune(&text, rune);
+    }
+    pad(p, buf_slice(&text));
+    buf_release(&text);
+}
+
+static size_t put_digits(uint64_t u, unsigned base, bool is_upper, char *end)
+{
+    const char *digits = is_upper ? "0123456789ABCDEF" : "0123456789abcdef";
+    size_t n = 0;
+
+    do {
+        *--end = digits[u % base];
+        u /= base;
+        n++;
+    } while (u != 0);
+    return n;
+}
+
+static void print_integer(struct printer *p, uint64_t u, bool is_negative, unsigned base, uint32_t verb)
+{
+    char digits[NUMBER_BYTES], *end = digits + sizeof digits;
+    bool keeps_zero = p->zero;
+    size_t n = put_digits(u, base, verb == 'X', end);
+    int at_least = 0;
+    struct buf text;
+
+    if (p->has_precision) {
+        at_least = p->precision;
+        if (at_least == 0 && u == 0) {
+            p->zero = false;
+            write_padding(p, p->has_width ? p->width : 0);
+            p->zero = keeps_zero;
+            return;
+        }
+    } else if (p->zero && !p->minus && p->has_width) {
+        at_least = p->width - (is_negative || p->plus || p->space);
+    }
+    buf_init(&text, p->out->max);
+    if (is_negative || p->plus || p->space)
+        (void)buf_add_char(&text, is_negative ? '-' : p->plus ? '+' : ' ');
+    if (verb == 'O')
+        (void)buf_add_str(&text, "0o");
+    else if (p->sharp && base == 16)
+        (void)buf_add_str(&text, verb == 'X' ? "0X" : "0x");
+    else if (p->sharp && base == 2)
+        (void)buf_add_str(&text, "0b");
+    else if (p->sharp && base == 8 && u != 0 && at_least <= (int)n)
+        (void)buf_add_char(&text, '0');
+    for (int i = (int)n; i < at_least && !text.is_full; i++)
+        (void)buf_add_char(&text, '0');
+    (void)buf_add(&text, slice_make(end - n, n));
+    p->zero = false;
+    pad(p, buf_slice(&text));
+    p->zero = keeps_zero;
+    p->out->is_full |= text.is_full;
+    buf_release(&text);
+}
+
+static void print_int(struct printer *p, const struct value *v, uint32_t verb)
+{
+    struct number num = v->as.number;
+    bool is_negative = num.kind == NUMBER_INT && num.as.i < 0;
+    uint64_t u = num.kind == NUMBER_UINT ? num.as.u : is_negative ? 0 - (uint64_t)num.as.i : (uint64_t)num.as.i;
+
+    if (verb == 'v' || verb == 'd')
+        print_integer(p, u, is_negative, 10, verb);
+    else if (verb == 'b')
+        print_integer(p, u, is_negative, 2, verb);
+    else if (verb == 'o' || verb == 'O')
+        print_integer(p, u, is_negative, 8, verb);
+    else if (verb == 'x' || verb == 'X')
+        print_integer(p, u, is_negative, 16, verb);
+    else if (verb == 'c' || verb == 'q')
+        print_char(p, is_negative ? UINT64_MAX : u, verb == 'q');
+    else if (verb == 'U')
+        print_unicode(p, is_negative ? (uint64_t)num.as.i : u);
+    else
+        bad_verb(p, v, verb);
+}
+
+/* --- floats --- */
+
+/* %x: C's %a with an exponent of two digits. %b: the mantissa as an integer. */
+static size_t binary_float(const struct printer *p, double f, uint32_t verb, char *out, size_t size)
+{
+    char *exponent;
+    int e;
+    size_t n;
+
+    if (verb == 'b') {
+        double mantissa = frexp(f, &e);
+
+        return (size_t)snprintf(out, size, "%.0fp%+d", ldexp(mantissa, 53), f == 0 ? -1074 : e - 53);
+    }
+    if (p->has_precision)
+        n = (size_t)snprintf(out, size, verb == 'X' ? "%.*A" : "%.*a", p->precision, f);
+    else
+        n = (size_t)snprintf(out, size, verb == 'X' ? "%A" : "%a", f);
+    exponent = memchr(out, verb == 'X' ? 'P' : 'p', n);
+    e = (int)strtol(exponent + 1, NULL, 10);
+    return (size_t)(exponent - out) + 1 + (size_t)snprintf(exponent + 1, 8, "%c%02d", e < 0 ? '-' : '+', abs(e));
+}
+
+static void print_float(struct printer *p, const struct value *v, uint32_t verb)
+{
+    double f = v->as.number.as.f;
+    char number[GONUM_TEXT_BYTES + 8], *text = number + 1;
+    int precision = p->has_precision ? (p->precision < GONUM_MAX_PRECISION ? p->precision : GONUM_MAX_PRECISION) : -1;
+    bool keeps_zero = p->zero;
+    size_t n;
+
+    if (strchr("vbgGxXfFeE", (int)(verb < 0x80 ? verb : '?')) == NULL || verb == 0) {
+        bad_verb(p, v, verb);
+        return;
+    }
+    if ((verb == 'b' || verb == 'x' || verb == 'X') && isfinite(f))
+        n = binary_float(p, f, verb, text, GONUM_TEXT_BYTES);
+    else if (verb == 'v' || verb == 'g' || verb == 'G' || verb == 'b' || verb == 'x' || verb == 'X')
+        n = gonum_format(f, verb == 'G' ? 'G' : 'g', precision, text);
+    else
+        n = gonum_format(f, verb == 'F' ? 'f' : (char)verb, precision < 0 && !p->has_precision ? 6 : precision, text);
+    if (text[0] != '-' && text[0] != '+') {
+        text--;
+        n++;
+        text[0] = '+';
+    }
+    if (p->space && text[0] == '+' && !p->plus)
+        text[0] = ' ';
+    if (!isfinite(f))
+        p->zero = false;
+    if (text[0] == '+' && !p->plus && !isinf(f)) {
+        pad(p, slice_make(text + 1, n - 1));
+    } else if (p->zero && !p->minus && p->has_width && p->width > (int)n) {
+        (void)buf_add_char(p->out, text[0]); /* the sign goes before the zeros */
+        write_padding(p, p->width - (int)n);
+        (void)buf_add(p->out, slice_make(text + 1, n - 1));
+    } else {
+        pad(p, slice_make(text, n));
+    }
+    p->zero = keeps_zero;
+}
+
+/* --- lists and objects --- */
+
+static void print_array(struct printer *p, const struct value *v, uint32_t verb, unsigned depth)
+{
+    bool is_go = verb == 'v' && p->is_go_syntax;
+
+    (void)buf_add_str(p->out, is_go ? "[]interface {}{" : "[");
+    for (size_t i = 0; i < v->as.array.n && !p->out->is_full; i++) {
+        if (i != 0)
+            (void)buf_add_str(p->out, is_go ? ", " : " ");
+        print_value(p, &v->as.array.items[i], verb, depth + 1);
+    }
+    (void)buf_add_char(p->out, is_go ? '}' : ']');
+}
+
+static int cmp_names(const void *a, const void *b)
+{
+    const struct value_field *const *x = a, *const *y = b;
+
+    return slice_cmp((*x)->name, (*y)->name);
+}
+
+static void print_object(struct printer *p, const struct value *v, uint32_t verb, unsigned depth)
+{
+    bool is_go = verb == 'v' && p->is_go_syntax;
+    size_t n = v->as.object.n;
+    struct arena arena;
+    const struct value_field **fields;
+
+    arena_init(&arena, 0);
+    fields = arena_try_array(&arena, n, sizeof *fields);
+    for (size_t i = 0; i < n && fields != NULL; i++)
+        fields[i] = &v->as.object.fields[i];
+    if (fields != NULL && n != 0)
+        qsort(fields, n, sizeof *fields, cmp_names);
+    (void)buf_add_str(p->out, is_go ? "map[string]interface {}{" : "map[");
+    for (size_t i = 0; i < n && fields != NULL && !p->out->is_full; i++) {
+        struct value name = value_string(fields[i]->name);
+
+        if (i != 0)
+            (void)buf_add_str(p->out, is_go ? ", " : " ");
+        print_value(p, &name, verb, depth + 1);
+        (void)buf_add_char(p->out, ':');
+        print_value(p, &fields[i]->value, verb, depth + 1);
+    }
+    (void)buf_add_char(p->out, is_go ? '}' : ']');
+    arena_release(&arena);
+}
+
+static void print_value(struct printer *p, const struct value *v, uint32_t verb, unsigned depth)
+{
+    if (verb == 'T') {
+        pad(p, cut_to_precision(p, slice_str(type_name(v))));
+        return;
+    }
+    switch (v->type) {
+    case VALUE_NULL:
+        if (depth > 0)
+            (void)buf_add_str(p->out, p->is_go_syntax ? "interface {}(nil)" : "<nil>");
+        else if (verb == 'v')
+            pad(p, SLICE_LIT("<nil>"));
+        else
+            bad_verb(p, v, verb);
+        return;
+    case VALUE_BOOL:
+        if (verb == 't' || verb == 'v')
+            pad(p, v->as.boolean ? SLICE_LIT("true") : SLICE_LIT("false"));
+        else
+            bad_verb(p, v, verb);
+        return;
+    case VALUE_NUMBER:
+        if (v->as.number.kind == NUMBER_FLOAT)
+            print_float(p, v, verb);
+        else
+            print_int(p, v, verb);
+        return;
+    case VALUE_STRING:
+    case VALUE_SECRET:
+    case VALUE_OPTIONAL_SECRET:
+        print_text(p, v, verb);
+        return;
+    case VALUE_ARRAY:
+        print_array(p, v, verb, depth);
+        return;
+    case VALUE_OBJECT:
+        print_object(p, v, verb, depth);
+        return;
+    case VALUE_FUNCTION:
+    case VALUE_CAPSULE:
+        break;
+    }
+    pad(p, slice_str(type_name(v)));
+}
+
+/* --- the format --- */
+
+static bool parse_number(struct slice *s, int *out)
+{
+    size_t i = 0;
+
+    *out = 0;
+    for (; i < s->len && s->ptr[i] >= '0' && s->ptr[i] <= '9'; i++) {
+        if (*out > WIDEST) { /* a crazy number: Go gives up on the whole format here */
+            *s = slice_from(*s, s->len);
+            *out = 0;
+            return false;
+        }
+        *out = *out * 10 + (s->ptr[i] - '0');
+    }
+    *s = slice_from(*s, i);
+    return i != 0;
+}
+
+/* "[2]": the argument to use next. True when one was there and good. */
+static bool parse_index(struct printer *p, struct slice *s)
+{
+    size_t close = slice_find(*s, ']');
+    struct slice inside;
+    int index;
+
+    if (s->len == 0 || s->ptr[0] != '[')
+        return false;
+    p->is_reordered = true;
+    if (s->len < 3 || close == s->len) {
+        *s = slice_from(*s, 1);
+        p->is_good_index = false;
+        return false;
+    }
+    inside = slice_head(slice_from(*s, 1), close - 1);
+    *s = slice_from(*s, close + 1);
+    if (!parse_number(&inside, &index) || inside.len != 0 || index < 1 || (size_t)index > p->n_args) {
+        p->is_good_index = false;
+        return false;
+    }
+    p->arg = (size_t)index - 1;
+    return true;
+}
+
+/* "*": the next argument as a number. */
+static bool star(struct printer *p, int *out)
+{
+    int64_t i;
+    bool is_good = p->arg < p->n_args && p->args[p->arg].type == VALUE_NUMBER &&
+                   value_number_i64(p->args[p->arg].as.number, &i) && i >= -WIDEST && i <= WIDEST;
+
+    *out = is_good ? (int)i : 0;
+    if (p->arg < p->n_args)
+        p->arg++;
+    return is_good;
+}
+
+static void parse_flags(struct printer *p, struct slice *s)
+{
+    for (; s->len != 0; *s = slice_from(*s, 1)) {
+        switch (s->ptr[0]) {
+        case '#':
+            p->sharp = true;
+            continue;
+        case '0':
+            p->zero = true;
+            continue;
+        case '+':
+            p->plus = true;
+            continue;
+        case '-':
+            p->minus = true;
+            continue;
+        case ' ':
+            p->space = true;
+            continue;
+        default:
+            return;
+        }
+    }
+}
+
+static void parse_width(struct printer *p, struct slice *s)
+{
+    bool is_indexed = parse_index(p, s);
+
+    if (s->len != 0 && s->ptr[0] == '*') {
+        *s = slice_from(*s, 1);
+        p->has_width = star(p, &p->width);
+        if (!p->has_width)
+            (void)buf_add_str(p->out, "%!(BADWIDTH)");
+        if (p->width < 0) {
+            p->width = -p->width;
+            p->minus = true;
+            p->zero = false;
+        }
+        is_indexed = false;
+    } else {
+        p->has_width = parse_number(s, &p->width);
+        if (is_indexed && p->has_width)
+            p->is_good_index = false; /* "%[3]2d" */
+    }
+    if (s->len == 0 || s->ptr[0] != '.') {
+        if (!is_indexed)
+            (void)parse_index(p, s);
+        return;
+    }
+    *s = slice_from(*s, 1);
+    if (is_indexed)
+        p->is_good_index = false; /* "%[3].2d" */
+    is_indexed = parse_index(p, s);
+    if (s->len != 0 && s->ptr[0] == '*') {
+        *s = slice_from(*s, 1);
+        p->has_precision = star(p, &p->precision);
+        if (p->precision < 0) {
+            p->precision = 0;
+            p->has_precision = false;
+        } else if (!p->has_precision) {
+            (void)buf_add_str(p->out, "%!(BADPREC)");
+        }
+        is_indexed = false;
+    } else {
+        if (!parse_number(s, &p->precision))
+            p->precision = 0;
+        p->has_precision = true;
+    }
+    if (!is_indexed)
+        (void)parse_index(p, s);
+}
+
+static void print_verb(struct printer *p, uint32_t verb)
+{
+    const char *problem = !p->is_good_index ? "(BADINDEX)" : p->arg >= p->n_args ? "(MISSING)" : NULL;
+
+    if (verb == '%') {
+        (void)buf_add_char(p->out, '%');
+        return;
+    }
+    if (problem != NULL) {
+        (void)buf_add_str(p->out, "%!");
+        add_rune(p->out, verb);
+        (void)buf_add_str(p->out, problem);
+        return;
+    }
+    if (verb == 'v') {
+        p->is_go_syntax = p->sharp;
+        p->sharp = false;
+        p->plus = false;
+    }
+    print_value(p, &p->args[p->arg++], verb, 0);
+}
+
+static void print_extra(struct printer *p)
+{
+    p->has_width = p->has_precision = p->plus = p->minus = p->sharp = p->space = p->zero = p->is_go_syntax = false;
+    (void)buf_add_str(p->out, "%!(EXTRA ");
+    for (size_t i = p->arg; i < p->n_args && !p->out->is_full; i++) {
+        if (i != p->arg)
+            (void)buf_add_str(p->out, ", ");
+        (void)buf_add_str(p->out, type_name(&p->args[i]));
+        if (p->args[i].type != VALUE_NULL) {
+            (void)buf_add_char(p->out, '=');
+            print_value(p, &p->args[i], 'v', 0);
+        }
+    }
+    (void)buf_add_char(p->out, ')');
+}
+
+void gofmt_print(struct buf *out, struct slice format, const struct value *args, size_t n)
+{
+    struct printer p = {.out = out, .args = args, .n_args = n};
+    bool was_reordered = false;
+
+    while (format.len != 0 && !out->is_full) {
+        size_t literal = slice_find(format, '%');
+        uint32_t verb;
+
+        (void)buf_add(out, slice_head(format, literal));
+        format = slice_from(format, literal);
+        if (format.len == 0)
+            break;
+        format = slice_from(format, 1);
+        p = (struct printer){.out = out, .args = args, .n_args = n, .arg = p.arg, .is_good_index = true};
+        parse_flags(&p, &format);
+        parse_width(&p, &format);
+        was_reordered = p.is_reordered;
+        if (format.len == 0) {
+            (void)buf_add_str(out, "%!(NOVERB)");
+            break;
+        }
+        format = slice_from(format, utf8_decode(format, &verb));
+        print_verb(&p, verb);
+    }
+    if (!was_reordered && p.arg < n)
+        print_extra(&p);
+}

@@ -1,0 +1,20 @@
+/* agent/runtime/alloy_names.h - the block names Alloy 1.12 knows. What hyagent lacks of them is refused by name. */
+#ifndef AGENT_RUNTIME_ALLOY_NAMES_H
+#define AGENT_RUNTIME_ALLOY_NAMES_H
+#include "agent/base/slice.h"
+
+enum alloy_kind {
+    ALLOY_COMPONENT,
+    ALLOY_CONFIG_BLOCK,
+    ALLOY_MODULES,  /* declare, import.*, foreach and what belongs to them */
+    ALLOY_EXCLUDED, /* profiles, front-end and eBPF: not what hyagent is for */
+};
+
+struct alloy_name {
+    const char *name;
+    enum alloy_kind kind;
+};
+
+const struct alloy_name *alloy_name_find(struct slice name); /* NULL: Alloy has none of that name */
+const struct alloy_name *alloy_name_at(size_t i);            /* in order of name; NULL past the last */
+#endif

@@ -1,0 +1,538 @@
+/* Changes to what runs: a load (first or by diff) or the evaluation of those whose exports they use have changed.
+ *
+ * One at a time. Everything is parsed, evaluated and decoded before anything is touched. Then, needed ones first: what is
+ * new is created, what changed is updated or replaced, what is gone is retired. Retired ones stop intake, run dry within
+ * DRAIN_MS while the sources above are paused, give their state to their successors and are closed; then the new start. */
+#include "agent/base/log.h"
+#include "agent/base/mem.h"
+#include "agent/runtime/change.h"
+#include "agent/runtime/config_files.h"
+#include <stdio.h>
+
+enum { DRAIN_MS = 500, DRAIN_MIDDLE_MS = 250, CLOSE_MS = 2000 };
+
+struct hosts {
+    struct host **items; /* owned array */
+    size_t n, cap;
+};
+
+struct change {
+    struct runtime *rt;
+    struct load_request *request; /* owned; NULL: only an evaluation */
+    struct config *previous;      /* owned: until all are moved to the new one */
+    struct diags diags;
+    struct load_result result;
+    struct hosts retiring, fresh;
+    struct admission **paused; /* owned references */
+    size_t n_paused, cap_paused;
+};
+
+static void hosts_add(struct hosts *list, struct host *h)
+{
+    if (list->n == list->cap) {
+        list->cap = list->cap == 0 ? 8 : 2 * list->cap;
+        list->items = mem_realloc(list->items, list->cap * sizeof(struct host *));
+    }
+    list->items[list->n++] = h;
+}
+
+static struct exports *exports_of(void *self, const struct config_block *block)
+{
+    struct runtime *rt = self;
+    struct host *h = host_by_id(rt, block->id);
+
+    BUG_ON(h == NULL); /* needed ones come first */
+    return h->exports;
+}
+
+/* --- a dry run over a whole configuration --- */
+
+struct dry {
+    struct runtime *rt; /* NULL: nothing runs */
+    const struct config *config;
+    struct exports **stand_ins; /* one per block, made when needed */
+};
+
+static struct exports *dry_exports_of(void *self, const struct config_block *block)
+{
+    struct dry *d = self;
+    struct host *h = d->rt == NULL ? NULL : host_by_id(d->rt, block->id);
+    size_t at = (size_t)(block - d->config->blocks);
+
+    if (h != NULL && h->self != NULL)
+        return h->exports;
+    if (d->stand_ins[at] == NULL)
+        d->stand_ins[at] = exports_zero(block->type, true);
+    return d->stand_ins[at];
+}
+
+enum code change_check(struct runtime *rt, struct config *config, enum stability stability, struct diags *diags)
+{
+    struct dry dry = {.rt = rt, .config = config};
+    struct evaluator ev = {.config = config, .stability = stability, .exports_of = dry_exports_of, .self = &dry};
+
+    dry.stand_ins = mem_array(config->n + 1, sizeof(struct exports *));
+    for (size_t i = 0; i < config->n_ordered; i++) {
+        struct evaluation *e;
+
+        if (evaluate_block(&ev, &config->blocks[config->order[i]], &e, diags) == OK)
+            evaluation_free(e);
+    }
+    for (size_t i = 0; i < config->n; i++)
+        exports_unref(dry.stand_ins[i]);
+    mem_free(dry.stand_ins);
+    return diags_has_errors(diags) ? INVALID : OK;
+}
+
+/* --- one component --- */
+
+static void set_failed(struct host *h, const char *what, const char *why)
+{
+    log_error(h->id, what, log_str("error", why));
+    host_set_health(h, HEALTH_UNHEALTHY, "%s: %s", what, why);
+}
+
+static void pause_source(struct change *c, struct host *source)
+{
+    for (size_t i = 0; i < c->n_paused; i++)
+        if (c->paused[i] == source->admission)
+            return;
+    if (c->n_paused == c->cap_paused) {
+        c->cap_paused = c->cap_paused == 0 ? 8 : 2 * c->cap_paused;
+        c->paused = mem_realloc(c->paused, c->cap_paused * sizeof(struct admission *));
+    }
+    admission_ref(source->admission);
+    admission_pause(source->admission);
+    c->paused[c->n_paused++] = source->admission;
+}
+
+/* h leaves: the sources above it wait until its successor runs. */
+static void retire(struct change *c, struct host *h)
+{
+    struct runtime *rt = c->rt;
+
+    LIST_EACH (it, &rt->hosts) {
+        struct host *source = CONTAINER_OF(it, struct host, link);
+
+        if (source->type->is_source && (source == h || host_reaches(rt, source, h)))
+            pause_source(c, source);
+    }
+    pthread_mutex_lock(&rt->lock);
+    list_remove(&h->link);
+    pthread_mutex_unlock(&rt->lock);
+    hosts_add(&c->retiring, h);
+}
+
+static void create(struct change *c, struct host *h, struct evaluation *take)
+{
+    struct error err = {0};
+    void *self = NULL;
+    enum code rc;
+
+    pthread_mutex_lock(&h->rt->lock);
+    h->eval = take;
+    pthread_mutex_unlock(&h->rt->lock);
+    rc = h->type->create(&self, h, take->args, &err);
+    if (rc != OK) {
+        set_failed(h, "component cannot run", err.text[0] != '\0' ? err.text : code_name(rc));
+        host_set_exports(h, exports_zero(h->type, false));
+        h->exports->owner = h->serial;
+        return;
+    }
+    BUG_ON(self == NULL);
+    pthread_mutex_lock(&h->rt->lock);
+    h->self = self;
+    pthread_mutex_unlock(&h->rt->lock);
+    hosts_add(&c->fresh, h);
+}
+
+static struct host *replace(struct change *c, struct host *h, struct evaluation *take)
+{
+    struct runtime *rt = c->rt;
+    struct host *successor = host_new(rt, h->block, h->account);
+
+    pthread_mutex_lock(&rt->lock);
+    list_add_tail(&h->link, &successor->link); /* in its place on the pages */
+    pthread_mutex_unlock(&rt->lock);
+    retire(c, h);
+    h->successor = successor;
+    successor->seen = h->seen;
+    h->seen = (struct exports_used){0};
+    if (take != NULL)
+        create(c, successor, take);
+    c->result.n_replaced++;
+    return successor;
+}
+
+static void update(struct change *c, struct host *h, struct evaluation *take)
+{
+    struct error err = {0};
+    struct evaluation *old = h->eval;
+    enum code rc = h->type->update == NULL || !h->is_started ? AGAIN : h->type->update(h->self, take->args, &err);
+
+    if (rc == AGAIN) {
+        replace(c, h, take);
+        return;
+    }
+    if (rc != OK) {
+        set_failed(h, "new arguments cannot be used, goes on with the old ones",
+                   err.text[0] != '\0' ? err.text : code_name(rc));
+        runtime_barrier(c->rt, evaluation_free, take);
+        return;
+    }
+    pthread_mutex_lock(&h->rt->lock);
+    h->eval = take;
+    if (h->health == HEALTH_UNHEALTHY && h->is_evaluation_failed)
+        h->health = HEALTH_UNKNOWN;
+    pthread_mutex_unlock(&h->rt->lock);
+    runtime_barrier(c->rt, evaluation_free, old);
+    c->result.n_updated++;
+}
+
+static void evaluation_failed(struct change *c, struct host *h, struct diags *diags)
+{
+    struct buf line;
+
+    buf_init(&line, 4096);
+    if (diags->n > 0)
+        diag_print_line(&line, &diags->items[0]);
+    buf_add_char(&line, '\0');
+    set_failed(h, "evaluation failed", line.ptr);
+    h->is_evaluation_failed = true;
+    buf_release(&line);
+    diags_append(&c->diags, diags);
+}
+
+static void evaluate(struct change *c, struct host *h)
+{
+    struct runtime *rt = c->rt;
+    struct evaluator ev = {.config = rt->config,
+                           .stability = rt->options.stability,
+                           .exports_of = exports_of,
+                           .self = rt,
+                           .seen = &(struct exports_used){0}};
+    struct evaluation *new = NULL;
+    struct diags diags;
+    int64_t started_ns = clock_mono_ns(rt->options.clock);
+    bool was_failed = h->is_evaluation_failed;
+    enum code rc;
+
+    diags_init(&diags);
+    rc = evaluate_block(&ev, h->block, &new, &diags);
+    exports_used_release(&h->seen);
+    h->seen = *ev.seen;
+    metric_observe(rt->evaluation_seconds,
+                   (double)(clock_mono_ns(rt->options.clock) - started_ns) / (double)NS_PER_S);
+    if (rc != OK) {
+        evaluation_failed(c, h, &diags);
+        diags_release(&diags);
+        return;
+    }
+    diags_release(&diags);
+    h->is_evaluation_failed = false;
+    if (h->self == NULL) {
+        struct evaluation *old = h->eval;
+
+        h->eval = NULL;
+        evaluation_free(old); /* of a creation that failed: nothing uses it */
+        create(c, h, new);
+        return;
+    }
+    if (value_equal(&h->eval->body, &new->body)) {
+        evaluation_free(new);
+        if (was_failed)
+            host_set_health(h, HEALTH_HEALTHY, "runs");
+        return;
+    }
+    h->is_evaluation_failed = was_failed;
+    update(c, h, new);
+    h->is_evaluation_failed = false;
+}
+
+static bool is_stale(struct runtime *rt, const struct host *h)
+{
+    for (size_t i = 0; i < h->block->n_needs; i++) {
+        struct exports *now = exports_of(rt, &rt->config->blocks[h->block->needs[i]]);
+        bool was_seen = false;
+
+        for (size_t k = 0; k < h->seen.n; k++)
+            was_seen = was_seen || h->seen.items[k] == now;
+        if (!was_seen)
+            return true;
+    }
+    return false;
+}
+
+/* --- all of them --- */
+
+static bool uses_retired(const struct change *c, const struct host *h)
+{
+    if (h->self == NULL || h->eval == NULL)
+        return false;
+    for (size_t i = 0; i < h->eval->used.n; i++) {
+        const struct exports *used = h->eval->used.items[i];
+        bool has_capsule = false;
+
+        for (size_t k = 0; k < used->value.as.object.n; k++)
+            has_capsule = has_capsule || used->value.as.object.fields[k].value.type == VALUE_CAPSULE;
+        for (size_t k = 0; has_capsule && k < c->retiring.n; k++)
+            if (used->owner == c->retiring.items[k]->serial)
+                return true;
+    }
+    return false;
+}
+
+/* Whoever could not take its new arguments and still holds a receiver of a retired component has to go with it. */
+static void retire_left_behind(struct change *c)
+{
+    bool has_found = true;
+
+    while (has_found) {
+        has_found = false;
+        LIST_EACH_SAFE (it, &c->rt->hosts) {
+            struct host *h = CONTAINER_OF(it, struct host, link);
+            struct host *successor;
+
+            if (!uses_retired(c, h))
+                continue;
+            successor = replace(c, h, NULL);
+            set_failed(successor, "stopped", "its arguments cannot be evaluated, and what it sent to is gone");
+            has_found = true;
+            break;
+        }
+    }
+}
+
+static size_t count_sinks(const struct config *config)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < config->n; i++)
+        n += config->blocks[i].type->is_sink;
+    return n;
+}
+
+/* Every component to its block of the new configuration; those without one retire. */
+static void move_to(struct change *c, struct config *config)
+{
+    struct runtime *rt = c->rt;
+
+    pthread_mutex_lock(&rt->lock);
+    c->previous = rt->config;
+    rt->config = config;
+    rt->n_sinks = count_sinks(config);
+    LIST_EACH (it, &rt->hosts) {
+        struct host *h = CONTAINER_OF(it, struct host, link);
+
+        h->block = config_block_by_id(config, slice_str(h->id));
+    }
+    pthread_mutex_unlock(&rt->lock);
+    LIST_EACH_SAFE (it, &rt->hosts) {
+        struct host *h = CONTAINER_OF(it, struct host, link);
+
+        if (h->block != NULL)
+            continue;
+        retire(c, h);
+        c->result.n_removed++;
+    }
+}
+
+static void walk(struct change *c)
+{
+    struct runtime *rt = c->rt;
+    const struct config *config = rt->config;
+
+    for (size_t i = 0; i < config->n_ordered; i++) {
+        const struct config_block *block = &config->blocks[config->order[i]];
+        struct host *h = host_by_id(rt, block->id);
+
+        if (h == NULL) {
+            h = host_new(rt, block, NULL);
+            pthread_mutex_lock(&rt->lock);
+            list_add_tail(&rt->hosts, &h->link);
+            pthread_mutex_unlock(&rt->lock);
+            c->result.n_added++;
+            evaluate(c, h);
+        } else if (c->request != NULL || is_stale(rt, h)) {
+            evaluate(c, h);
+        }
+    }
+    retire_left_behind(c);
+}
+
+static void finish(struct change *c)
+{
+    struct runtime *rt = c->rt;
+    struct load_request *request = c->request;
+
+    rt->change = NULL;
+    atomic_store(&rt->is_changing, false);
+    for (size_t i = 0; i < c->n_paused; i++) {
+        admission_resume(c->paused[i]);
+        admission_unref(c->paused[i]);
+    }
+    config_unref(c->previous);
+    mem_free(c->paused);
+    mem_free(c->retiring.items);
+    mem_free(c->fresh.items);
+    if (request != NULL) {
+        runtime_loaded(rt, &c->result);
+        c->result.diags = &c->diags;
+        c->result.n_components = rt->config == NULL ? 0 : rt->config->n;
+        if (request->done != NULL)
+            request->done(request->ctx, &c->result);
+        load_request_free(request);
+    }
+    diags_release(&c->diags);
+    mem_free(c);
+    change_next(rt);
+}
+
+static void start_fresh(struct change *c)
+{
+    runtime_wire(c->rt);
+    for (size_t i = 0; i < c->fresh.n; i++) {
+        struct host *h = c->fresh.items[i];
+
+        if (h->given_state != NULL)
+            h->type->take_state(h->self, h->given_state);
+        h->given_state = NULL;
+        if (h->type->start != NULL)
+            h->type->start(h->self);
+        h->is_started = true;
+        pthread_mutex_lock(&c->rt->lock);
+        if (h->health == HEALTH_UNKNOWN) {
+            h->health = HEALTH_HEALTHY;
+            h->health_at_ns = clock_wall_ns(c->rt->options.clock);
+            snprintf(h->health_text, sizeof h->health_text, "started component");
+        }
+        pthread_mutex_unlock(&c->rt->lock);
+    }
+    c->result.is_ok = true;
+    finish(c);
+}
+
+static void retired_closed(void *arg, bool is_complete)
+{
+    (void)is_complete; /* those that are late are freed when they are ready */
+    start_fresh(arg);
+}
+
+static void hand_over(void *arg)
+{
+    struct change *c = arg;
+
+    for (size_t i = 0; i < c->retiring.n; i++) {
+        struct host *h = c->retiring.items[i];
+        void *state = h->self == NULL || h->type->give_state == NULL ? NULL : h->type->give_state(h->self);
+
+        if (state == NULL)
+            continue;
+        if (h->successor != NULL && h->successor->self != NULL && h->type->take_state != NULL)
+            h->successor->given_state = state;
+        else if (h->type->free_state != NULL)
+            h->type->free_state(state);
+    }
+    steps_run(c->rt, STEPS_CLOSE, c->retiring.items, c->retiring.n, CLOSE_MS, CLOSE_MS, retired_closed, c);
+}
+
+static void retired_drained(void *arg, bool is_complete)
+{
+    struct change *c = arg;
+
+    if (!is_complete)
+        log_info(NULL, "a replaced component still held items after 500 ms, its successor takes what it can");
+    runtime_barrier(c->rt, hand_over, c);
+}
+
+static void drain_retired(void *arg)
+{
+    struct change *c = arg;
+
+    steps_run(c->rt, STEPS_DRAIN, c->retiring.items, c->retiring.n, DRAIN_MIDDLE_MS, DRAIN_MS, retired_drained, c);
+}
+
+static void apply(struct change *c)
+{
+    walk(c);
+    if (c->retiring.n == 0) {
+        start_fresh(c);
+        return;
+    }
+    runtime_wire(c->rt);
+    for (size_t i = 0; i < c->retiring.n; i++) {
+        struct host *h = c->retiring.items[i];
+
+        if (h->self != NULL && h->type->stop_intake != NULL)
+            h->type->stop_intake(h->self);
+    }
+    runtime_barrier(c->rt, drain_retired, c); /* from here on nobody new reaches the retired */
+}
+
+static void begin_load(struct change *c)
+{
+    struct runtime *rt = c->rt;
+    struct load_request *request = c->request;
+    struct config_options options = {.types = rt->options.types, .stability = rt->options.stability};
+    struct config_texts texts = {0};
+    struct config *config = NULL;
+    enum code rc = OK;
+
+    if (request->path != NULL)
+        rc = config_files_read(request->path, &texts, &c->diags);
+    if (rc == OK)
+        rc = config_load(&config, &options, request->path != NULL ? texts.items : request->texts,
+                         request->path != NULL ? texts.n : request->n, &c->diags);
+    config_texts_release(&texts);
+    if (rc == OK)
+        rc = change_check(rt, config, rt->options.stability, &c->diags);
+    if (rc != OK) {
+        config_unref(config);
+        finish(c);
+        return;
+    }
+    move_to(c, config);
+    apply(c);
+}
+
+void change_next(struct runtime *rt)
+{
+    struct change *c;
+
+    if (rt->change != NULL || (rt->is_stopping && runtime_stop_now(rt)))
+        return;
+    if (list_is_empty(&rt->requests) && !rt->is_evaluation_wanted)
+        return;
+    c = mem_zalloc(sizeof *c);
+    c->rt = rt;
+    diags_init(&c->diags);
+    rt->change = c;
+    atomic_store(&rt->is_changing, true);
+    if (list_is_empty(&rt->requests)) {
+        rt->is_evaluation_wanted = false;
+        apply(c);
+        return;
+    }
+    c->request = CONTAINER_OF(rt->requests.next, struct load_request, link);
+    list_remove(&c->request->link);
+    begin_load(c);
+}
+
+static void evaluation_posted(void *arg)
+{
+    struct runtime *rt = arg;
+
+    rt->is_evaluation_posted = false;
+    atomic_store(&rt->is_evaluation_pending, false);
+    rt->is_evaluation_wanted = true;
+    change_next(rt);
+}
+
+void runtime_want_evaluation(struct runtime *rt)
+{
+    if (rt->is_evaluation_posted || rt->is_stopping)
+        return;
+    rt->is_evaluation_posted = true;
+    atomic_store(&rt->is_evaluation_pending, true);
+    loop_post(loops_control(rt->options.loops), evaluation_posted, rt);
+}

@@ -1,0 +1,53 @@
+/* agent/runtime/evaluate.h - a block's arguments and a component's exports as values that keep alive what they use. */
+#ifndef AGENT_RUNTIME_EVALUATE_H
+#define AGENT_RUNTIME_EVALUATE_H
+#include "agent/runtime/config.h"
+
+/* What a component exports, as one object. Immutable; counted on the control loop. */
+struct exports {
+    unsigned refs;
+    uint64_t owner;      /* its host's serial */
+    bool is_placeholder; /* of a component that does not run yet: only receivers mean anything */
+    struct arena arena;
+    struct value value;
+};
+
+struct exports_used {
+    struct exports **items; /* owned references */
+    size_t n, cap;
+};
+
+/* A block's arguments: decoded, and as one value to compare. */
+struct evaluation {
+    struct arena arena;
+    void *args;
+    struct value body;
+    struct exports_used used; /* their values are pointed to */
+    struct config *config;    /* its tree's literals too; owned reference */
+};
+
+/* What the type exports before it said anything: empty texts and lists. stand_ins: receivers and the like point to
+ * something of the right kind that is never used, so that a dry run decodes. */
+struct exports *exports_zero(const struct component_type *type, bool stand_ins);
+/* A copy of old with name set to v. */
+struct exports *exports_with(const struct exports *old, struct slice name, const struct value *v);
+struct exports *exports_ref(struct exports *e);
+void exports_unref(struct exports *e); /* NULL is fine */
+void exports_used_add(struct exports_used *u, struct exports *e);
+void exports_used_release(struct exports_used *u);
+
+struct evaluator {
+    struct config *config;
+    enum stability stability;
+    /* Borrowed: exports of a block's component. */
+    struct exports *(*exports_of)(void *self, const struct config_block *block);
+    void *self;
+    struct exports_used *seen; /* gets what was looked up, also when it failed; may be NULL */
+};
+
+/* INVALID: what is wrong is in diags, *out NULL. With a placeholder among the looked up, errors of arguments that use it
+ * are not reported: they cannot be known yet (then *out is NULL and the code AGAIN, when nothing else is wrong). */
+MUST_USE enum code evaluate_block(struct evaluator *ev, const struct config_block *block, struct evaluation **out,
+                                  struct diags *diags);
+void evaluation_free(void *evaluation); /* NULL is fine */
+#endif

@@ -1,0 +1,484 @@
+/* The host: services the runtime has for each component. */
+#include "agent/base/budget.h"
+#include "agent/base/hash.h"
+#include "agent/base/log.h"
+#include "agent/base/mem.h"
+#include "agent/runtime/runtime_int.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+const struct capsule_type capsule_logs_receiver = {.name = "loki.LogsReceiver"};
+const struct capsule_type capsule_metrics_receiver = {.name = "prometheus.Interceptor"};
+const struct capsule_type capsule_otel_consumer = {.name = "otelcol.Consumer"};
+const struct capsule_type capsule_otel_auth = {.name = "auth.Handler"};
+const struct capsule_type capsule_relabel_rules = {.name = "regexp.RelabelRules"};
+
+struct host *host_new(struct runtime *rt, const struct config_block *block, struct account *account)
+{
+    struct host *h = mem_zalloc(sizeof *h);
+
+    list_init(&h->link);
+    list_init(&h->fans);
+    h->rt = rt;
+    rt->n_hosts++;
+    h->serial = ++rt->last_serial;
+    h->id = mem_strndup(block->id);
+    h->path = mem_strdup("/");
+    h->label = mem_strndup(block->ast->label);
+    h->type = block->type;
+    h->block = block;
+    h->exports = exports_zero(block->type, false);
+    h->exports->owner = h->serial;
+    h->account = account;
+    if (account == NULL)
+        h->account = mem_zalloc(sizeof *h->account);
+    h->account->refs++;
+    if (block->type->is_sink)
+        h->gate = gate_new();
+    h->admission = admission_new();
+    h->loop = loops_worker(rt->options.loops, (unsigned)(hash64_stable(block->id) & 0x7fffffff));
+    h->health_at_ns = clock_wall_ns(rt->options.clock);
+    h->drain_step.host = h->close_step.host = h;
+    return h;
+}
+
+void host_free(struct host *h)
+{
+    if (h == NULL)
+        return;
+    LIST_EACH_SAFE (it, &h->fans) {
+        struct fan *fan = CONTAINER_OF(it, struct fan, link);
+
+        edge_list_free(fanout_swap(&fan->fanout, NULL));
+        mem_free(fan->name);
+        mem_free(fan->to);
+        mem_free(fan);
+    }
+    h->rt->n_hosts--;
+    evaluation_free(h->eval);
+    exports_used_release(&h->seen);
+    exports_unref(h->exports);
+    gate_unref(h->gate);
+    admission_unref(h->admission);
+    if (--h->account->refs == 0)
+        mem_free(h->account);
+    mem_free(h->data_dir);
+    mem_free(h->label);
+    mem_free(h->path);
+    mem_free(h->id);
+    mem_free(h);
+}
+
+struct host *host_by_id(struct runtime *rt, struct slice id)
+{
+    LIST_EACH (it, &rt->hosts) {
+        struct host *h = CONTAINER_OF(it, struct host, link);
+
+        if (slice_eq_str(id, h->id))
+            return h;
+    }
+    return NULL;
+}
+
+void host_set_exports(struct host *h, struct exports *take)
+{
+    struct exports *old;
+
+    pthread_mutex_lock(&h->rt->lock);
+    old = h->exports;
+    h->exports = take;
+    pthread_mutex_unlock(&h->rt->lock);
+    exports_unref(old);
+}
+
+/* --- edges --- */
+
+struct reach {
+    struct host **todo;
+    size_t n;
+};
+
+/* Marks everything below from; found gets each host once: room for all there are. */
+static void walk_down(struct host *from, struct reach *found)
+{
+    size_t next = 0;
+
+    found->n = 0;
+    found->todo[found->n++] = from;
+    from->mark = true;
+    while (next < found->n) {
+        struct host *h = found->todo[next++];
+
+        LIST_EACH (it, &h->fans) {
+            const struct fan *fan = CONTAINER_OF(it, struct fan, link);
+
+            for (size_t i = 0; i < fan->n; i++) {
+                struct host *below = fan->to[i]->node;
+
+                if (below == NULL || below->mark)
+                    continue;
+                below->mark = true;
+                found->todo[found->n++] = below;
+            }
+        }
+    }
+}
+
+bool host_reaches(struct runtime *rt, struct host *from, const struct host *to)
+{
+    struct reach found = {.todo = mem_array(rt->n_hosts + 1, sizeof(struct host *))};
+    bool is_below;
+
+    walk_down(from, &found);
+    is_below = to->mark;
+    for (size_t i = 0; i < found.n; i++)
+        found.todo[i]->mark = false;
+    mem_free(found.todo);
+    return is_below;
+}
+
+static void wire_source(struct host *h, struct reach *found, struct gate **gates)
+{
+    size_t n = 0;
+
+    walk_down(h, found);
+    for (size_t i = 0; i < found->n; i++) {
+        found->todo[i]->mark = false;
+        if (found->todo[i]->gate != NULL)
+            gates[n++] = found->todo[i]->gate;
+    }
+    admission_set(h->admission, gates, n);
+}
+
+/* Heights over a graph without circles: as often as something rises, at most once per level. */
+static void set_heights(struct runtime *rt)
+{
+    bool has_risen = true;
+
+    LIST_EACH (it, &rt->hosts)
+        CONTAINER_OF(it, struct host, link)->height = 0;
+    for (size_t round = rt->n_hosts + 1; has_risen && round > 0; round--) {
+        has_risen = false;
+        LIST_EACH (it, &rt->hosts) {
+            struct host *h = CONTAINER_OF(it, struct host, link);
+
+            LIST_EACH (f, &h->fans) {
+                const struct fan *fan = CONTAINER_OF(f, struct fan, link);
+
+                for (size_t i = 0; i < fan->n; i++) {
+                    const struct host *below = fan->to[i]->node;
+
+                    if (below != NULL && below->height + 1 > h->height) {
+                        h->height = below->height + 1;
+                        has_risen = true;
+                    }
+                }
+            }
+        }
+    }
+}
+
+void runtime_wire(struct runtime *rt)
+{
+    size_t n = rt->n_hosts;
+    struct reach found = {.todo = mem_array(n + 1, sizeof(struct host *))};
+    struct gate **gates = mem_array(n + 1, sizeof *gates);
+
+    LIST_EACH (it, &rt->hosts) {
+        struct host *h = CONTAINER_OF(it, struct host, link);
+
+        if (h->type->is_source)
+            wire_source(h, &found, gates);
+    }
+    set_heights(rt);
+    mem_free(gates);
+    mem_free(found.todo);
+}
+
+static void free_list(void *list)
+{
+    edge_list_free(list);
+}
+
+static struct fan *find_fan(struct host *h, const char *name, enum receiver_kind kind)
+{
+    struct fan *fan;
+
+    LIST_EACH (it, &h->fans) {
+        fan = CONTAINER_OF(it, struct fan, link);
+        if (strcmp(fan->name, name) == 0)
+            return fan;
+    }
+    fan = mem_zalloc(sizeof *fan);
+    fan->name = mem_strdup(name);
+    fan->kind = kind;
+    fanout_init(&fan->fanout, h->id, &h->account->ledger);
+    list_add_tail(&h->fans, &fan->link);
+    return fan;
+}
+
+enum code host_fanout(struct host *h, const char *name, enum receiver_kind kind, void *const *receivers, size_t n,
+                      struct fanout **out, struct error *err)
+{
+    static const char *const kinds[] = {"logs", "metrics", "OTLP"};
+    struct receiver **to = mem_array(n + 1, sizeof(struct receiver *));
+    struct edge_list *old;
+    struct fan *fan;
+
+    for (size_t i = 0; i < n; i++) {
+        to[i] = receivers[i];
+        if (to[i]->kind == kind)
+            continue;
+        error_set(err, INVALID, "%s sends %s, but %s takes %s", name, kinds[kind], to[i]->owner, kinds[to[i]->kind]);
+        mem_free(to);
+        return INVALID;
+    }
+    fan = find_fan(h, name, kind);
+    BUG_ON(fan->kind != kind);
+    mem_free(fan->to);
+    fan->to = to;
+    fan->n = n;
+    old = fanout_swap(&fan->fanout, edge_list_new(to, n));
+    if (old != NULL)
+        runtime_barrier(h->rt, free_list, old);
+    if (h->is_started && h->rt->change == NULL)
+        runtime_wire(h->rt);
+    *out = &fan->fanout;
+    return OK;
+}
+
+void host_receiver(struct host *h, struct receiver *r)
+{
+    r->node = h;
+    r->owner = h->id;
+    r->ledger = &h->account->ledger;
+    r->is_sink = h->type->is_sink;
+}
+
+struct value host_receiver_value(struct host *h, struct receiver *r)
+{
+    (void)h;
+    switch (r->kind) {
+    case RECEIVES_LOGS:
+        return value_capsule(&capsule_logs_receiver, r);
+    case RECEIVES_METRICS:
+        return value_capsule(&capsule_metrics_receiver, r);
+    case RECEIVES_OTLP:
+        return value_capsule(&capsule_otel_consumer, r);
+    }
+    return value_null();
+}
+
+void host_export(struct host *h, const char *name, struct value v)
+{
+    const struct value *old = value_get_str(&h->exports->value, name);
+
+    if (old != NULL && value_equal(old, &v))
+        return;
+    host_set_exports(h, exports_with(h->exports, slice_str(name), &v));
+    if (h->self != NULL)
+        runtime_want_evaluation(h->rt);
+}
+
+/* --- plain services --- */
+
+const char *host_id(const struct host *h)
+{
+    return h->id;
+}
+
+struct loops *host_loops(const struct host *h)
+{
+    return h->rt->options.loops;
+}
+
+struct loop *host_loop(const struct host *h)
+{
+    return h->loop;
+}
+
+struct loop *host_loop_for(const struct host *h, uint64_t key)
+{
+    return loops_worker(h->rt->options.loops, (unsigned)((key ^ (key >> 32)) & 0x7fffffff));
+}
+
+const struct clock *host_clock(const struct host *h)
+{
+    return h->rt->options.clock;
+}
+
+struct ledger *host_ledger(struct host *h)
+{
+    return &h->account->ledger;
+}
+
+struct metrics *host_metrics(struct host *h)
+{
+    return h->rt->options.metrics;
+}
+
+enum { MAX_METRIC_LABELS = 16 };
+
+static size_t metric_labels(struct host *h, const struct metric_label *more, size_t n, struct metric_label *out)
+{
+    const char *local = strrchr(h->id, '/');
+
+    BUG_ON(n + 2 > MAX_METRIC_LABELS);
+    out[0] = (struct metric_label){"component_id", local != NULL ? local + 1 : h->id};
+    out[1] = (struct metric_label){"component_path", h->path};
+    for (size_t i = 0; i < n; i++)
+        out[2 + i] = more[i];
+    return n + 2;
+}
+
+struct metric *host_counter(struct host *h, const char *name, const char *help, const struct metric_label *more, size_t n)
+{
+    struct metric_label labels[MAX_METRIC_LABELS];
+    size_t n_labels = metric_labels(h, more, n, labels);
+
+    return metrics_counter(h->rt->options.metrics, name, help, labels, n_labels);
+}
+
+struct metric *host_gauge(struct host *h, const char *name, const char *help, const struct metric_label *more, size_t n)
+{
+    struct metric_label labels[MAX_METRIC_LABELS];
+    size_t n_labels = metric_labels(h, more, n, labels);
+
+    return metrics_gauge(h->rt->options.metrics, name, help, labels, n_labels);
+}
+
+struct metric *host_histogram(struct host *h, const char *name, const char *help, const double *bounds, size_t n_bounds,
+                              const struct metric_label *more, size_t n)
+{
+    struct metric_label labels[MAX_METRIC_LABELS];
+    size_t n_labels = metric_labels(h, more, n, labels);
+
+    return metrics_histogram(h->rt->options.metrics, name, help, bounds, n_bounds, labels, n_labels);
+}
+
+const char *host_data_dir(struct host *h)
+{
+    const char *root = h->rt->options.storage_path;
+    char *path;
+
+    if (h->was_asked_data_dir || root == NULL)
+        return h->data_dir;
+    h->was_asked_data_dir = true;
+    path = mem_printf("%s/%s", root, h->id);
+    for (char *p = path + strlen(root) + 1; *p != '\0'; p++) {
+        if (*p != '/')
+            continue;
+        *p = '\0';
+        if (mkdir(path, 0700) != 0 && errno != EEXIST)
+            break;
+        *p = '/';
+    }
+    if (mkdir(path, 0700) == 0 || errno == EEXIST) {
+        h->data_dir = path;
+        return path;
+    }
+    log_warn(h->id, "data folder cannot be made, works in memory", log_str("path", path),
+             log_str("error", strerror(errno)), log_str("do", "make --storage.path writable"));
+    mem_free(path);
+    return NULL;
+}
+
+struct positions *host_positions(struct host *h)
+{
+    return h->rt->options.positions;
+}
+
+struct admission *host_admission(struct host *h)
+{
+    return h->admission;
+}
+
+struct gate *host_gate(struct host *h)
+{
+    return h->gate;
+}
+
+size_t host_queue_bytes(const struct host *h)
+{
+    size_t n = h->rt->n_sinks;
+
+    return h->rt->options.queue_bytes / (n == 0 ? 1 : n);
+}
+
+struct http_client *host_http(struct host *h, struct loop *loop)
+{
+    BUG_ON(h->rt->options.http == NULL);
+    return h->rt->options.http[loop_index(loop)];
+}
+
+const char *host_memory_addr(const struct host *h)
+{
+    return h->rt->options.memory_addr;
+}
+
+const char *host_listen_addr(const struct host *h)
+{
+    return h->rt->options.listen_addr;
+}
+
+const char *health_name(enum health health)
+{
+    switch (health) {
+    case HEALTH_UNKNOWN:
+        return "unknown";
+    case HEALTH_HEALTHY:
+        return "healthy";
+    case HEALTH_UNHEALTHY:
+        return "unhealthy";
+    case HEALTH_EXITED:
+        return "exited";
+    }
+    return "unknown";
+}
+
+void host_set_health(struct host *h, enum health health, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    pthread_mutex_lock(&h->rt->lock);
+    h->health = health;
+    vsnprintf(h->health_text, sizeof h->health_text, fmt, args);
+    h->health_at_ns = clock_wall_ns(h->rt->options.clock);
+    pthread_mutex_unlock(&h->rt->lock);
+    va_end(args);
+}
+
+enum code runtime_scrape(struct runtime *rt, struct slice id, struct buf *out, struct error *err)
+{
+    struct host *h;
+    enum code rc;
+
+    pthread_mutex_lock(&rt->lock);
+    h = host_by_id(rt, id);
+    if (h != NULL && (h->self == NULL || h->is_closing || h->type->write_metrics == NULL))
+        h = NULL;
+    if (h != NULL)
+        atomic_fetch_add(&h->users, 1);
+    pthread_mutex_unlock(&rt->lock);
+    if (h == NULL)
+        return error_set(err, INVALID, "no component \"%.*s\" has metrics of its own", SLICE_ARG(id));
+    rc = h->type->write_metrics(h->self, out);
+    atomic_fetch_sub(&h->users, 1);
+    if (rc != OK)
+        error_set(err, rc, "%.*s could not write its metrics", SLICE_ARG(id));
+    return rc;
+}
+
+enum code host_scrape_internal(struct host *h, struct slice path, struct buf *out, struct error *err)
+{
+    static const char prefix[] = "/api/v0/component/", suffix[] = "/metrics";
+    struct slice id = path;
+
+    if (!slice_starts(path, slice_str(prefix)) || !slice_ends(path, slice_str(suffix)) ||
+        path.len <= sizeof prefix - 1 + sizeof suffix - 1)
+        return error_set(err, INVALID, "\"%.*s\" is not a path of this agent's exporters", SLICE_ARG(path));
+    id = slice_from(slice_head(path, path.len - (sizeof suffix - 1)), sizeof prefix - 1);
+    return runtime_scrape(h->rt, id, out, err);
+}

@@ -1,0 +1,121 @@
+/* agent/runtime/runtime_int.h - what the files of the runtime share. Everything here is touched on the control loop; what
+ * the admin's threads read is written under rt->lock as well. */
+#ifndef AGENT_RUNTIME_RUNTIME_INT_H
+#define AGENT_RUNTIME_RUNTIME_INT_H
+#include "agent/base/list.h"
+#include "agent/runtime/evaluate.h"
+#include "agent/runtime/runtime.h"
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* One forward_to of a component. */
+struct fan {
+    struct list link;
+    char *name; /* owned */
+    enum receiver_kind kind;
+    struct fanout fanout;
+    struct receiver **to; /* owned array, borrowed receivers */
+    size_t n;
+};
+
+/* A component's account: handed on to a successor of the same id, so that its counters go on. */
+struct account {
+    unsigned refs;
+    struct ledger ledger;
+};
+
+struct steps; /* drain.c */
+struct host_step {
+    struct host *host;
+    struct steps *of; /* NULL: nobody waits for it (any more) */
+};
+
+/* One component as it runs, and what it is given. */
+struct host {
+    struct list link; /* in rt->hosts or a change's retiring */
+    struct runtime *rt;
+    uint64_t serial;  /* never given twice: exports name their owner by it */
+    char *id;         /* full module path; owned */
+    char *path;       /* module: "/" at the root; owned */
+    char *label;      /* owned */
+    const struct component_type *type;
+    const struct config_block *block; /* of rt->config (of an older one once retired) */
+    void *self;                       /* NULL: create failed */
+    struct evaluation *eval;          /* the arguments it runs with; NULL: never evaluated well */
+    struct exports_used seen;         /* exports its arguments were last evaluated with */
+    struct exports *exports;
+    struct account *account;
+    struct gate *gate;           /* sinks; owned */
+    struct admission *admission; /* sources; owned */
+    struct list fans;
+    struct loop *loop;
+    char *data_dir; /* made at the first question; owned */
+    bool is_started, is_closing, is_evaluation_failed, was_asked_data_dir, mark;
+    enum health health;
+    char health_text[256];
+    int64_t health_at_ns;
+    atomic_uint users; /* scrapes in progress */
+    unsigned height;   /* longest way down to a sink */
+    struct host_step drain_step, close_step;
+    struct timer *close_timer;
+    struct host *successor; /* while retiring */
+    void *given_state;      /* of a predecessor of type, until start */
+};
+
+struct load_request {
+    struct list link;
+    struct config_text *texts; /* owned; NULL: read path */
+    size_t n;
+    char *path; /* owned */
+    load_done_fn done;
+    void *ctx;
+};
+
+struct change;
+
+struct runtime {
+    struct runtime_options options;
+    pthread_mutex_t lock; /* hosts list, their exports, evaluations and health */
+    struct list hosts;
+    struct config *config; /* owned; NULL: none yet */
+    struct list requests;  /* loads that wait */
+    struct change *change; /* in progress */
+    bool is_evaluation_posted, is_evaluation_wanted;
+    bool is_stopping, is_clean;
+    _Atomic bool is_ready, is_load_failed, is_changing, is_evaluation_pending;
+    size_t n_sinks, n_hosts; /* of the configuration; alive, retiring ones too */
+    uint64_t last_serial;
+    unsigned n_barriers; /* under way */
+    size_t n_closing;    /* hosts whose close is not done */
+    loop_fn idle_done;   /* when barriers and closes are over */
+    void *idle_arg;
+    char hash[65];
+    int64_t load_ok_at_ns;
+    _Atomic uint64_t n_load_failures;
+    struct metric *evaluation_seconds;
+    struct stopping *stopping;
+};
+
+/* host.c */
+struct host *host_new(struct runtime *rt, const struct config_block *block, struct account *account);
+void host_free(struct host *h); /* no loop may see it any more */
+struct host *host_by_id(struct runtime *rt, struct slice id);
+void host_set_exports(struct host *h, struct exports *take);
+/* Gates and heights by what is reachable now. */
+void runtime_wire(struct runtime *rt);
+bool host_reaches(struct runtime *rt, struct host *from, const struct host *to);
+
+/* change.c */
+void runtime_want_evaluation(struct runtime *rt);
+void change_next(struct runtime *rt); /* starts what waits, if nothing is in progress */
+
+/* drain.c: drain or close many hosts, those above first, at most until a time. */
+enum steps_kind { STEPS_DRAIN, STEPS_CLOSE };
+/* hosts is copied. middle_ms: all levels above the sinks together; total_ms: everything. done on the control loop. */
+void steps_run(struct runtime *rt, enum steps_kind kind, struct host *const *hosts, size_t n, int64_t middle_ms,
+               int64_t total_ms, void (*done)(void *arg, bool is_complete), void *arg);
+
+/* runtime.c: a barrier that runtime_stop waits for. */
+void runtime_barrier(struct runtime *rt, loop_fn fn, void *arg);
+void runtime_check_idle(struct runtime *rt);
+#endif
