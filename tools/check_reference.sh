@@ -3,5 +3,5 @@
 set -euo pipefail
 now=$(mktemp -d)
 trap 'rm -rf "$now"' EXIT
-"$1" docs --out "$now"
-diff -ru docs/reference "$now" || { echo "docs/reference is stale: $1 docs --out docs/reference"; exit 1; }
+"$1" docs --markdown "$now"
+diff -ru docs/reference "$now" || { echo "docs/reference is stale: $1 docs --markdown docs/reference"; exit 1; }

@@ -24,6 +24,7 @@
 
 /* texts read from outside */
 #define LIMIT_JSON_DEPTH 64
+#define LIMIT_JSON_TEXT_BYTES (16u * 1024 * 1024) /* a tree written back as text */
 #define LIMIT_REGEX_PATTERN_BYTES (64 * 1024)
 #define LIMIT_REGEX_BYTES (8 * 1024 * 1024) /* RE2's program and automata, per pattern */
 #define LIMIT_REGEX_GROUPS 100
@@ -58,9 +59,18 @@
 #define LIMIT_PARTITIONS 8
 #define LIMIT_TENANT_QUEUES 64
 #define LIMIT_TENANT_BYTES 150
+#define LIMIT_POSITIONS 1000000 /* entries of one component */
+#define LIMIT_POSITIONS_FILE_BYTES (256u * 1024 * 1024)
+
+/* scrapes */
+#define LIMIT_SCRAPE_BYTES (512u * 1024 * 1024)
 
 /* network */
 #define LIMIT_HTTP_HEADER_BYTES (32 * 1024)
 #define LIMIT_HTTP_RESPONSE_BYTES (64 * 1024)
+#define LIMIT_HTTP_BODY_BYTES (64u * 1024 * 1024)
+#define LIMIT_HTTP_STREAM_BYTES (1024u * 1024) /* waiting for a slow reader of a live tail */
+#define LIMIT_CREDENTIAL_FILE_BYTES (64 * 1024)
+#define LIMIT_TLS_FILE_BYTES (4u * 1024 * 1024)
 
 #endif

@@ -2,6 +2,27 @@
  * agent/components/loki/source_file.c, sinks are in exporters/. A new component adds two lines here. */
 #include "agent/cli/registry.h"
 
+extern const struct component_type component_otelcol_auth_basic;
+extern const struct component_type component_otelcol_auth_bearer;
+extern const struct component_type component_otelcol_auth_headers;
+extern const struct component_type component_otelcol_processor_attributes;
+extern const struct component_type component_otelcol_processor_batch;
+extern const struct component_type component_otelcol_processor_memory_limiter;
+extern const struct component_type component_otelcol_receiver_otlp;
+extern const struct component_type component_prometheus_echo;
+extern const struct component_type component_prometheus_exporter_self;
+extern const struct component_type component_prometheus_exporter_unix;
+
 const struct component_type *const registry[] = {
+    &component_otelcol_auth_basic,
+    &component_otelcol_auth_bearer,
+    &component_otelcol_auth_headers,
+    &component_otelcol_processor_attributes,
+    &component_otelcol_processor_batch,
+    &component_otelcol_processor_memory_limiter,
+    &component_otelcol_receiver_otlp,
+    &component_prometheus_echo,
+    &component_prometheus_exporter_self,
+    &component_prometheus_exporter_unix,
     NULL,
 };

@@ -24,7 +24,9 @@ enum code storage_open(struct storage *s, const char *path, struct error *err)
     *s = (struct storage){0};
     if (dir_make(path, 0700, &why) != OK)
         return in_memory(s, path, why.text);
-    if (access(path, R_OK | W_OK | X_OK) != 0 || chmod(path, 0700) != 0)
+    if (access(path, R_OK | W_OK | X_OK) != 0)
+        return in_memory(s, path, strerror(errno));
+    if (chmod(path, 0700) != 0 && errno != EPERM) /* another's folder that we may write: a volume's group */
         return in_memory(s, path, strerror(errno));
     rc = dir_lock(&s->lock, path, &why);
     if (rc == AGAIN)

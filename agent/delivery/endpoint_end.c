@@ -77,54 +77,18 @@ void endpoint_flush(struct endpoint *e, int64_t deadline_ms, void (*done)(void *
 
 /* ---- taking everything out: hand-over and close ---- */
 
-/* The transport still reads a cancelled request's bytes: the unit lives until it lets go of them. */
-static void unit_released(void *arg)
-{
-    struct unit *u = arg;
-    struct endpoint *e = u->queue->endpoint;
-
-    unit_free(u);
-    endpoint_unref(e);
-}
-
-/* Frees u, now or when its request's bytes are free, and gives its record. */
 static struct record *take_out(struct unit *u)
 {
     struct endpoint *e = u->queue->endpoint;
     struct record *r = u->record;
-    void *handle = u->handle;
-    struct buf body;
 
+    if (u->handle != NULL) {
+        e->env.transport.cancel(e->env.transport.self, u->handle);
+        e->in_flight--;
+    }
     list_remove(&u->node);
-    if (handle == NULL) {
-        u->record = NULL;
-        unit_free(u);
-        return r;
-    }
-    e->in_flight--;
-    u->handle = NULL;
-    if (u->body.len == 0) { /* the request borrows the record's own bytes: leave them with the unit */
-        body = (struct buf){.max = SIZE_MAX};
-        if (buf_add(&body, slice_make(r->payload, r->payload_len)) == OK) {
-            char *mine = r->payload;
-
-            r->payload = buf_take(&body, &r->payload_len);
-            u->body = (struct buf){.ptr = mine, .len = r->payload_len, .cap = r->payload_len, .max = SIZE_MAX};
-        } else {
-            struct record *lost = r;
-
-            r = record_new(lost->kind, lost->codec, lost->tenant, lost->metadata);
-            r->queue = lost->queue;
-            r->n_items = lost->n_items;
-            r->charged = lost->charged;
-            r->spans = lost->spans;
-            lost->spans = (struct record_spans){0};
-        }
-    }
-    if (u->record == r)
-        u->record = NULL;
-    atomic_fetch_add(&e->refs, 1);
-    e->env.transport.cancel(e->env.transport.self, handle, unit_released, u);
+    u->record = NULL;
+    unit_free(u);
     return r;
 }
 
@@ -246,7 +210,7 @@ static void adopt(void *arg)
         struct endpoint_queue *q = r->queue;
 
         list_remove(&r->node);
-        if (r->payload == NULL) { /* there was no memory to take it from a request in flight */
+        if (r->payload == NULL) { /* there had been no memory to compress it */
             queue_drop_record(q, r, SETTLED_DROPPED, DROP_MEMORY, NULL);
             continue;
         }

@@ -18,7 +18,7 @@ struct wire_header {
 
 enum { WIRE_HEADERS_MAX = 8 };
 
-/* A request as the protocol built it; borrowed by send until its completion, or until a cancel's released. */
+/* A request as the protocol built it; borrowed by send until its completion or its cancel. */
 struct wire_request {
     struct slice path;       /* appended to nothing: "" is the endpoint's own URL; otlp: the URL or method of the signal */
     unsigned kind;           /* the record's kind: which URL or method, where the transport has several */
@@ -54,9 +54,8 @@ struct transport {
     void *self;
     /* Starts a request; done(arg, response) runs later on the owner loop, once. The handle is for cancel; never NULL. */
     void *(*send)(void *self, const struct wire_request *request, wire_done_fn done, void *arg);
-    /* done does not run any more; released(arg) runs once, now or later on the owner loop, when the request's bytes are
-     * no longer used. */
-    void (*cancel)(void *self, void *handle, void (*released)(void *arg), void *arg);
+    /* done does not run any more, and the request is not looked at again. */
+    void (*cancel)(void *self, void *handle);
     /* After every request ended or was cancelled. NULL is fine. On the owner loop. */
     void (*free)(void *self);
 };

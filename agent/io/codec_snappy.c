@@ -84,12 +84,12 @@ enum code codec_snappy_decompress(struct slice in, struct buf *out, struct error
     if (claimed > out->max - out->len)
         return codec_full(err, CODEC_SNAPPY, out->max);
     n = (size_t)claimed;
-    rc = buf_reserve(out, n != 0 ? n : 1);
-    if (rc == FULL && n == 0)
-        rc = OK; /* out is at its max and nothing comes: still checked below, into no bytes */
+    if (n == 0 && body.len == 0)
+        return OK;
+    rc = buf_reserve(out, n);
     if (rc != OK)
         return rc;
-    if (snappy_uncompress(in.ptr, in.len, out->ptr != NULL ? out->ptr + out->len : NULL, &n) != SNAPPY_OK)
+    if (n == 0 || snappy_uncompress(in.ptr, in.len, out->ptr + out->len, &n) != SNAPPY_OK)
         return error_set(err, CORRUPT, "the snappy data is damaged");
     out->len += n;
     return OK;

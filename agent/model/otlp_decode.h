@@ -35,9 +35,9 @@ Otlp__AnyValue *otlp_value_int(struct arena *a, int64_t v);
 Otlp__AnyValue *otlp_value_double(struct arena *a, double v);
 Otlp__AnyValue *otlp_value_bool(struct arena *a, bool v);
 /* The text of a value as the Collector's AsString gives it: strings as they are, numbers and booleans in JSON's form,
- * bytes in base64, lists and maps as JSON, nothing for an empty value. */
-MUST_USE enum code otlp_value_text(const Otlp__AnyValue *v, struct buf *out);
+ * bytes in base64, lists and maps as JSON, nothing for an empty value. FULL, NOMEM; or look at out->is_full at the end. */
+enum code otlp_value_text(const Otlp__AnyValue *v, struct buf *out);
 /* The same as JSON: strings quoted, an empty value is null. */
-MUST_USE enum code otlp_value_json(const Otlp__AnyValue *v, struct buf *out);
-MUST_USE enum code otlp_attrs_json(const struct otlp_attrs *a, struct buf *out); /* {"k":v,...} in the list's order */
+enum code otlp_value_json(const Otlp__AnyValue *v, struct buf *out);
+enum code otlp_attrs_json(const struct otlp_attrs *a, struct buf *out); /* {"k":v,...} in the list's order */
 #endif

@@ -13,7 +13,7 @@ MUST_USE enum code otlp_json_read(enum otlp_signal signal, struct slice json, st
                                   struct error *err);
 /* A scanned resource message (ResourceSpans, ...) as one line of OTLP/JSON. CORRUPT when the bytes were not scanned. */
 MUST_USE enum code otlp_json_write(enum otlp_signal signal, struct slice resource, struct buf *out);
-/* Any message of ours by its protobuf-c descriptor's bytes: the answers. */
+/* The answers: ExportXServiceResponse, google.rpc.Status. */
 MUST_USE enum code otlp_json_response(enum otlp_signal signal, uint64_t rejected, struct slice text, struct buf *out);
 MUST_USE enum code otlp_json_status(int32_t code, struct slice message, struct buf *out);
 #endif

@@ -145,7 +145,7 @@ static bool scan_message(struct scan *s, const struct message *m, struct slice b
 static bool scan_field(struct scan *s, const struct message *m, const struct pb_field *f)
 {
     enum kind kind = f->number < MAX_FIELDS ? (enum kind)m->kind[f->number] : KIND_UNKNOWN;
-    bool is_type;
+    bool is_type = false;
 
     switch (kind) {
     case KIND_UNKNOWN:

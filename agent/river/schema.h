@@ -187,6 +187,7 @@ struct river_block {
     const struct river_field *fields; /* may be NULL: no fields */
     size_t size;                      /* of the C struct */
     const char *doc;
+    unsigned flags; /* of a kind in ENUM_BLOCKS: NO_EFFECT, REFUSED, EXPERIMENTAL, DEPRECATED */
     /* Called when everything decoded without error: what the table cannot say. Report with river_problem; the result is
      * OK or INVALID. May be NULL. */
     enum code (*validate)(const void *args, struct river_problems *problems);
@@ -197,7 +198,7 @@ struct river_block {
 enum code river_problem(struct river_problems *p, const char *field, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void river_problem_warn(struct river_problems *p, const char *field, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Decodes a block into out, type->size bytes: attributes evaluated, defaults set, every error of it reported. On
+/* Decodes a component's block (its label is the caller's business) into out, type->size bytes: attributes evaluated, defaults set, every error of it reported. On
  * INVALID out is half-filled but holds nothing to free: all is in ctx->arena. */
 MUST_USE enum code river_decode(struct river_context *ctx, const struct river_block *type, const struct ast_block *block,
                                 void *out);

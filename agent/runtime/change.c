@@ -131,6 +131,7 @@ static void create(struct change *c, struct host *h, struct evaluation *take)
 
     pthread_mutex_lock(&h->rt->lock);
     h->eval = take;
+    h->health = HEALTH_UNKNOWN; /* what an earlier try said is over */
     pthread_mutex_unlock(&h->rt->lock);
     rc = h->type->create(&self, h, take->args, &err);
     if (rc != OK) {
@@ -164,6 +165,14 @@ static struct host *replace(struct change *c, struct host *h, struct evaluation 
     return successor;
 }
 
+/* Health that only said so is over; what the component itself said stays. */
+static void arguments_are_good(struct host *h)
+{
+    if (h->has_bad_arguments)
+        host_set_health(h, HEALTH_HEALTHY, "runs with good arguments again");
+    h->has_bad_arguments = false;
+}
+
 static void update(struct change *c, struct host *h, struct evaluation *take)
 {
     struct error err = {0};
@@ -177,14 +186,14 @@ static void update(struct change *c, struct host *h, struct evaluation *take)
     if (rc != OK) {
         set_failed(h, "new arguments cannot be used, goes on with the old ones",
                    err.text[0] != '\0' ? err.text : code_name(rc));
+        h->has_bad_arguments = true;
         runtime_barrier(c->rt, evaluation_free, take);
         return;
     }
     pthread_mutex_lock(&h->rt->lock);
     h->eval = take;
-    if (h->health == HEALTH_UNHEALTHY && h->is_evaluation_failed)
-        h->health = HEALTH_UNKNOWN;
     pthread_mutex_unlock(&h->rt->lock);
+    arguments_are_good(h);
     runtime_barrier(c->rt, evaluation_free, old);
     c->result.n_updated++;
 }
@@ -198,7 +207,7 @@ static void evaluation_failed(struct change *c, struct host *h, struct diags *di
         diag_print_line(&line, &diags->items[0]);
     buf_add_char(&line, '\0');
     set_failed(h, "evaluation failed", line.ptr);
-    h->is_evaluation_failed = true;
+    h->has_bad_arguments = true;
     buf_release(&line);
     diags_append(&c->diags, diags);
 }
@@ -214,7 +223,6 @@ static void evaluate(struct change *c, struct host *h)
     struct evaluation *new = NULL;
     struct diags diags;
     int64_t started_ns = clock_mono_ns(rt->options.clock);
-    bool was_failed = h->is_evaluation_failed;
     enum code rc;
 
     diags_init(&diags);
@@ -229,24 +237,23 @@ static void evaluate(struct change *c, struct host *h)
         return;
     }
     diags_release(&diags);
-    h->is_evaluation_failed = false;
     if (h->self == NULL) {
         struct evaluation *old = h->eval;
 
+        pthread_mutex_lock(&rt->lock);
         h->eval = NULL;
+        pthread_mutex_unlock(&rt->lock);
+        h->has_bad_arguments = false;
         evaluation_free(old); /* of a creation that failed: nothing uses it */
         create(c, h, new);
         return;
     }
     if (value_equal(&h->eval->body, &new->body)) {
         evaluation_free(new);
-        if (was_failed)
-            host_set_health(h, HEALTH_HEALTHY, "runs");
+        arguments_are_good(h);
         return;
     }
-    h->is_evaluation_failed = was_failed;
     update(c, h, new);
-    h->is_evaluation_failed = false;
 }
 
 static bool is_stale(struct runtime *rt, const struct host *h)

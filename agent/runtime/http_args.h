@@ -7,6 +7,7 @@
 #ifndef AGENT_RUNTIME_HTTP_ARGS_H
 #define AGENT_RUNTIME_HTTP_ARGS_H
 #include "agent/base/arena.h"
+#include "agent/io/http_client.h"
 #include "agent/river/schema.h"
 
 struct http_basic_auth_args {
@@ -21,9 +22,8 @@ struct http_tls_args {
     struct slice ca_pem, ca_file, cert_pem, cert_file, key_file, server_name;
     struct river_secret key_pem;
     bool insecure_skip_verify;
-    int min_version; /* enum http_tls_version */
+    int min_version; /* enum tls_version */
 };
-enum http_tls_version { HTTP_TLS_DEFAULT, HTTP_TLS_1_0, HTTP_TLS_1_1, HTTP_TLS_1_2, HTTP_TLS_1_3 };
 struct http_args {
     struct http_basic_auth_args *basic_auth;       /* NULL: absent */
     struct http_authorization_args *authorization; /* NULL: absent */
@@ -45,14 +45,14 @@ extern const struct river_block http_tls_block;        /* name "tls_config", str
  * called from the component's validate. */
 enum code http_args_check(const struct http_args *args, struct river_problems *problems);
 
-/* A client's settings, ready for requests; thread-safe, reference-counted by its owner. */
+/* A client's settings, ready for requests; thread-safe. */
 struct http_auth;
-struct http_request;
-/* Copies what it needs. user_agent NULL: the agent's own. */
+/* Copies what it needs. INVALID: contradictions in tls_config. */
 MUST_USE enum code http_auth_new(struct http_auth **out, const struct http_args *args, struct error *err);
 void http_auth_free(struct http_auth *a); /* NULL is fine */
-/* Fills the request's credentials, headers, proxy, TLS and redirect fields; files are re-read (credential_file.h). What
- * is not borrowed from a lives in arena, which must live as long as the request. IO: a file cannot be read now. */
+/* Fills the request's credentials, TLS, proxy and redirect fields and adds http_headers to the headers it has; files are
+ * re-read (credential_file.h). What is not borrowed from a lives in arena until http_request_start has copied it. IO: a file
+ * cannot be read now. */
 MUST_USE enum code http_auth_apply(struct http_auth *a, struct http_request *request, struct arena *arena,
                                    struct error *err);
 #endif

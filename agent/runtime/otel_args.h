@@ -3,16 +3,14 @@
  * block in its table. */
 #ifndef AGENT_RUNTIME_OTEL_ARGS_H
 #define AGENT_RUNTIME_OTEL_ARGS_H
-#include "agent/runtime/component.h"
-#include "agent/runtime/http_args.h"
-
-enum otel_tls_version { OTEL_TLS_ANY, OTEL_TLS_1_0, OTEL_TLS_1_1, OTEL_TLS_1_2, OTEL_TLS_1_3 };
+#include "agent/io/tls.h"
+#include "agent/river/schema.h"
 
 /* tls { } of an exporter's client. */
 struct otel_client_tls_args {
     struct slice ca_pem, ca_file, cert_pem, cert_file, key_file, server_name;
     struct river_secret key_pem;
-    int min_version, max_version; /* enum otel_tls_version */
+    int min_version, max_version; /* enum tls_version */
     int64_t reload_interval_ns;
     bool include_system_ca, insecure, insecure_skip_verify;
     struct river_strings cipher_suites, curve_preferences;
@@ -53,7 +51,6 @@ struct otel_retry_args { /* retry_on_failure { } */
 extern const struct river_block otel_queue_block; /* name "sending_queue" */
 extern const struct river_block otel_retry_block; /* name "retry_on_failure" */
 
-/* The client's TLS settings as io takes them; borrows the args. */
-struct tls_settings;
-void otel_client_tls(const struct otel_client_tls_args *args, struct tls_settings *out);
+/* The settings as io takes them; texts are borrowed from args. insecure (no TLS at all) is the caller's to look at. */
+void otel_client_tls_options(const struct otel_client_tls_args *args, struct tls_options *out);
 #endif

@@ -50,7 +50,7 @@ struct host {
     struct list fans;
     struct loop *loop;
     char *data_dir; /* made at the first question; owned */
-    bool is_started, is_closing, is_evaluation_failed, was_asked_data_dir, mark;
+    bool is_started, is_closing, has_bad_arguments, was_asked_data_dir, mark;
     enum health health;
     char health_text[256];
     int64_t health_at_ns;

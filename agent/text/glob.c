@@ -10,7 +10,7 @@ struct pattern {
 };
 
 struct glob {
-    struct arena arena;        /* all below */
+    struct arena arena;       /* all below */
     struct pattern *patterns; /* what the braces unfold to */
     size_t n;
     struct slice base;
@@ -130,7 +130,8 @@ static enum code check(struct slice pattern, struct error *err)
     for (size_t i = 0; i < pattern.len; i += n) {
         n = unit_bytes(slice_from(pattern, i));
         if (n == 0)
-            return broken(pattern, pattern.ptr[i] == '[' ? "'[' without ']'" : "a backslash at the end or before '/'", err);
+            return broken(pattern, pattern.ptr[i] == '[' ? "'[' without ']'" : "a backslash at the end or before '/'",
+                          err);
     }
     for (size_t i = 0; i < pattern.len; i += unit_bytes(slice_from(pattern, i))) {
         if (pattern.ptr[i] == '{' && i + brace_end(slice_from(pattern, i)) >= pattern.len)

@@ -22,8 +22,8 @@ struct gotemplate_data {
 /* INVALID with line and reason; FULL past LIMIT_TEMPLATE_BYTES or LIMIT_TEMPLATE_DEPTH. The caller owns *out. */
 MUST_USE enum code gotemplate_compile(struct gotemplate **out, struct slice text, struct error *err);
 void gotemplate_free(struct gotemplate *t);
-/* Appends to out (its max bounds the result) with scratch memory on the arena. INVALID is what Go reports while running,
- * FULL a full buffer or LIMIT_TEMPLATE_STEPS, NOMEM the arena's max; out then holds a part. */
+/* Appends to out (its max bounds the result) with scratch memory on the arena. INVALID is what Go reports while
+ * running, FULL a full buffer or LIMIT_TEMPLATE_STEPS, NOMEM the arena's max; out then holds a part. */
 MUST_USE enum code gotemplate_exec(const struct gotemplate *t, const struct gotemplate_data *data, struct arena *a,
                                    struct buf *out, struct error *err);
 #endif

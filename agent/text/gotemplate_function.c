@@ -1,9 +1,6 @@
-/* Template functions on values: comparison, printing, lists, numbers, time. */
-#include "agent/base/clock.h"
+/* Template functions on values: comparison, printing, lists. */
 #include "agent/base/limits.h"
 #include "agent/text/gotemplate_int.h"
-#include "agent/text/timefmt.h"
-#include <math.h>
 
 #define FUNCTION(name) static enum code name(struct run *run, const struct value *args, size_t n, struct value *out)
 
@@ -111,8 +108,7 @@ static enum code is_equal(struct run *run, const struct value *a, const struct v
     if (a->kind == VALUE_LIST || a->kind == VALUE_MAP || a->kind == VALUE_ROOT)
         return run_fail(run, INVALID, "eq: non-comparable type %s", value_type(a));
     if (a->kind != b->kind)
-        return run_fail(run, INVALID, "eq: incompatible types for comparison: %s and %s", value_type(a),
-                        value_type(b));
+        return run_fail(run, INVALID, "eq: incompatible types for comparison: %s and %s", value_type(a), value_type(b));
     if (a->kind == VALUE_STRING)
         *out = slice_eq(a->text, b->text);
     else if (a->kind == VALUE_BOOL)
@@ -321,8 +317,7 @@ static enum code index_one(struct run *run, struct value *in, const struct value
         return run_fail(run, INVALID, "cannot index with type %s", value_type(key));
     if (key->integer < 0 || (uint64_t)key->integer >= size)
         return run_fail(run, INVALID, "index out of range: %lld", (long long)key->integer);
-    *in = in->kind == VALUE_LIST ? in->list.items[key->integer]
-                                 : value_int((unsigned char)in->text.ptr[key->integer]);
+    *in = in->kind == VALUE_LIST ? in->list.items[key->integer] : value_int((unsigned char)in->text.ptr[key->integer]);
     return OK;
 }
 
@@ -475,217 +470,6 @@ FUNCTION(to_json)
     return run_take(run, &b, out);
 }
 
-/* ---- numbers: sprig's, on 64-bit integers that wrap, and on floats ---- */
-
-#define WRAP(name, operation)                                                                                          \
-    FUNCTION(name)                                                                                                     \
-    {                                                                                                                  \
-        uint64_t v = (uint64_t)value_to_i64(&args[0]);                                                                 \
-                                                                                                                       \
-        (void)run;                                                                                                     \
-        for (size_t i = 1; i < n; i++)                                                                                 \
-            v = v operation(uint64_t) value_to_i64(&args[i]);                                                          \
-        *out = value_int((int64_t)v);                                                                                  \
-        return OK;                                                                                                     \
-    }
-
-WRAP(add, +)
-WRAP(subtract, -)
-WRAP(multiply, *)
-
-static enum code divide_by(struct run *run, const struct value *args, bool wants_rest, struct value *out)
-{
-    int64_t a = value_to_i64(&args[0]), b = value_to_i64(&args[1]);
-
-    if (b == 0)
-        return run_fail(run, INVALID, "division by zero");
-    if (b == -1) /* the one quotient that does not fit wraps, as in Go */
-        *out = value_int(wants_rest ? 0 : (int64_t)(0 - (uint64_t)a));
-    else
-        *out = value_int(wants_rest ? a % b : a / b);
-    return OK;
-}
-
-FUNCTION(divide)
-{
-    (void)n;
-    return divide_by(run, args, false, out);
-}
-
-FUNCTION(modulo)
-{
-    (void)n;
-    return divide_by(run, args, true, out);
-}
-
-FUNCTION(add1)
-{
-    (void)run;
-    (void)n;
-    *out = value_int((int64_t)((uint64_t)value_to_i64(&args[0]) + 1));
-    return OK;
-}
-
-FUNCTION(largest)
-{
-    (void)run;
-    *out = value_int(value_to_i64(&args[0]));
-    for (size_t i = 1; i < n; i++)
-        out->integer = value_to_i64(&args[i]) > out->integer ? value_to_i64(&args[i]) : out->integer;
-    return OK;
-}
-
-FUNCTION(smallest)
-{
-    (void)run;
-    *out = value_int(value_to_i64(&args[0]));
-    for (size_t i = 1; i < n; i++)
-        out->integer = value_to_i64(&args[i]) < out->integer ? value_to_i64(&args[i]) : out->integer;
-    return OK;
-}
-
-#define FLOATS(name, operation)                                                                                        \
-    FUNCTION(name)                                                                                                     \
-    {                                                                                                                  \
-        double v = value_to_f64(&args[0]);                                                                             \
-                                                                                                                       \
-        (void)run;                                                                                                     \
-        for (size_t i = 1; i < n; i++)                                                                                 \
-            v = v operation value_to_f64(&args[i]);                                                                    \
-        *out = value_float(v);                                                                                         \
-        return OK;                                                                                                     \
-    }
-
-FLOATS(addf, +)
-FLOATS(subf, -)
-FLOATS(mulf, *)
-FLOATS(divf, /)
-
-#define ROUNDED(name, call)                                                                                            \
-    FUNCTION(name)                                                                                                     \
-    {                                                                                                                  \
-        (void)run;                                                                                                     \
-        (void)n;                                                                                                       \
-        *out = value_float(call(value_to_f64(&args[0])));                                                              \
-        return OK;                                                                                                     \
-    }
-
-ROUNDED(ceiling, ceil)
-ROUNDED(floor_of, floor)
-
-FUNCTION(round_to)
-{
-    int64_t places;
-    enum code rc = run_int(run, &args[1], &places);
-    double scale, scaled, rest;
-
-    (void)n;
-    if (rc != OK)
-        return rc;
-    if (places < -15 || places > 15)
-        return run_fail(run, INVALID, "round: %lld places", (long long)places);
-    scale = pow(10, (double)places);
-    scaled = value_to_f64(&args[0]) * scale;
-    rest = scaled - floor(scaled);
-    *out = value_float((rest >= 0.5 ? ceil(scaled) : floor(scaled)) / scale);
-    return OK;
-}
-
-FUNCTION(to_int)
-{
-    (void)run;
-    (void)n;
-    *out = value_int(value_to_i64(&args[0]));
-    return OK;
-}
-
-FUNCTION(to_float)
-{
-    (void)run;
-    (void)n;
-    *out = value_float(value_to_f64(&args[0]));
-    return OK;
-}
-
-/* ---- time ---- */
-
-FUNCTION(now)
-{
-    (void)args;
-    (void)n;
-    *out = (struct value){.kind = VALUE_TIME, .integer = run->data->now_ns};
-    return OK;
-}
-
-static enum code local_zone(struct run *run, const struct tz **out)
-{
-    return tz_load(out, SLICE_LIT("Local"), run->err);
-}
-
-/* date layout time: seconds since 1970 for an integer, now for what is no time, as sprig has it. */
-FUNCTION(date)
-{
-    int64_t ns = run->data->now_ns;
-    struct slice layout;
-    struct timefmt *f = NULL;
-    const struct tz *zone;
-    struct buf b;
-    enum code rc = run_string(run, &args[0], &layout);
-
-    (void)n;
-    if (args[1].kind == VALUE_TIME)
-        ns = args[1].integer;
-    else if (args[1].kind == VALUE_INT && __builtin_mul_overflow(args[1].integer, (int64_t)NS_PER_S, &ns))
-        return run_fail(run, INVALID, "date: time is outside of 1677 to 2262");
-    if (rc == OK)
-        rc = local_zone(run, &zone);
-    if (rc == OK)
-        rc = timefmt_compile(&f, layout, run->err);
-    if (rc != OK)
-        return rc;
-    run_scratch(run, &b);
-    (void)timefmt_format(f, ns, zone, &b);
-    timefmt_free(f);
-    return run_take(run, &b, out);
-}
-
-FUNCTION(to_date)
-{
-    struct slice layout, text;
-    struct timefmt *f = NULL;
-    const struct tz *zone;
-    int64_t ns;
-    enum code rc = run_string(run, &args[0], &layout);
-
-    (void)n;
-    if (rc == OK)
-        rc = run_string(run, &args[1], &text);
-    if (rc == OK)
-        rc = local_zone(run, &zone);
-    if (rc == OK)
-        rc = timefmt_compile(&f, layout, run->err);
-    if (rc == OK)
-        rc = timefmt_parse(f, text, zone, run->data->now_ns, &ns, run->err);
-    timefmt_free(f);
-    if (rc == OK)
-        *out = (struct value){.kind = VALUE_TIME, .integer = ns};
-    return rc;
-}
-
-FUNCTION(unix_epoch)
-{
-    int64_t seconds;
-    struct buf b;
-
-    (void)n;
-    if (args[0].kind != VALUE_TIME)
-        return run_fail(run, INVALID, "wrong type for value; expected time.Time; got %s", value_type(&args[0]));
-    seconds = args[0].integer / NS_PER_S - (args[0].integer % NS_PER_S < 0);
-    run_scratch(run, &b);
-    (void)buf_printf(&b, "%lld", (long long)seconds);
-    return run_take(run, &b, out);
-}
-
 const struct template_function template_value_functions[] = {
     {"and", 1, ANY, NULL}, /* the executor's own: they do not evaluate all arguments */
     {"or", 1, ANY, NULL},
@@ -715,28 +499,6 @@ const struct template_function template_value_functions[] = {
     {"splitList", 2, 2, split_list},
     {"fromJson", 1, 1, from_json},
     {"toJson", 1, 1, to_json},
-    {"add", 1, ANY, add},
-    {"add1", 1, 1, add1},
-    {"sub", 2, 2, subtract},
-    {"mul", 1, ANY, multiply},
-    {"div", 2, 2, divide},
-    {"mod", 2, 2, modulo},
-    {"max", 1, ANY, largest},
-    {"min", 1, ANY, smallest},
-    {"addf", 1, ANY, addf},
-    {"subf", 1, ANY, subf},
-    {"mulf", 1, ANY, mulf},
-    {"divf", 1, ANY, divf},
-    {"ceil", 1, 1, ceiling},
-    {"floor", 1, 1, floor_of},
-    {"round", 2, 2, round_to},
-    {"int", 1, 1, to_int},
-    {"int64", 1, 1, to_int},
-    {"float64", 1, 1, to_float},
-    {"now", 0, 0, now},
-    {"date", 2, 2, date},
-    {"toDate", 2, 2, to_date},
-    {"unixEpoch", 1, 1, unix_epoch},
     {NULL, 0, 0, NULL},
 };
 
@@ -753,5 +515,7 @@ const struct template_function *template_function(struct slice name)
 {
     const struct template_function *f = find(template_string_functions, name);
 
+    if (f == NULL)
+        f = find(template_number_functions, name);
     return f != NULL ? f : find(template_value_functions, name);
 }

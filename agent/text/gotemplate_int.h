@@ -4,12 +4,23 @@
 #include "agent/text/gotemplate.h"
 #include "agent/text/json.h"
 #include "agent/text/regex.h"
+#include "agent/text/utf8.h"
 
 enum { TEMPLATE_VARIABLES = 64, TEMPLATE_ARGUMENTS = 64 };
 
 /* ---- values ---- */
 
-enum value_kind { VALUE_NIL, VALUE_BOOL, VALUE_INT, VALUE_FLOAT, VALUE_STRING, VALUE_TIME, VALUE_LIST, VALUE_MAP, VALUE_ROOT };
+enum value_kind {
+    VALUE_NIL,
+    VALUE_BOOL,
+    VALUE_INT,
+    VALUE_FLOAT,
+    VALUE_STRING,
+    VALUE_TIME,
+    VALUE_LIST,
+    VALUE_MAP,
+    VALUE_ROOT
+};
 
 struct value_member;
 
@@ -63,8 +74,8 @@ struct expr {
 };
 
 struct command {
-    struct expr *args;      /* the first may be a function */
-    struct regex *regex;    /* owned; the first argument of regexReplaceAll, when it is a literal */
+    struct expr *args;   /* the first may be a function */
+    struct regex *regex; /* owned; the first argument of regexReplaceAll, when it is a literal */
     struct command *next;
 };
 
@@ -105,9 +116,12 @@ struct run {
     unsigned steps, line;
 };
 
+/* One escape of a Go string into out; s starts after the backslash and moves past it. False when it is none. */
+bool template_take_escape(struct slice *s, char out[UTF8_MAX_BYTES], size_t *n);
 /* The built-in of this name, or NULL. */
 const struct template_function *template_function(struct slice name);
 extern const struct template_function template_string_functions[];
+extern const struct template_function template_number_functions[];
 extern const struct template_function template_value_functions[];
 
 enum code run_fail(struct run *run, enum code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
@@ -124,7 +138,7 @@ enum code run_list(struct run *run, size_t n, struct value **items, struct value
 enum code run_contain(struct run *run, struct value *holder, const struct value *item);
 
 bool value_is_true(const struct value *v);
-const char *value_type(const struct value *v); /* Go's name, for messages */
+const char *value_type(const struct value *v);            /* Go's name, for messages */
 void value_print(struct buf *out, const struct value *v); /* %v; nil prints <nil> */
 int64_t value_to_i64(const struct value *v);              /* as spf13/cast: 0 when it is no number */
 double value_to_f64(const struct value *v);

@@ -91,61 +91,6 @@ static struct slice peek_word(const struct parser *p)
 
 /* ---- literals ---- */
 
-static int digit_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : 99;
-}
-
-/* n digits of a base after the escape's letter. */
-static bool take_code(struct slice *s, size_t n, int base, uint32_t *out)
-{
-    *out = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (i >= s->len || digit_value(s->ptr[i]) >= base)
-            return false;
-        *out = *out * (uint32_t)base + (uint32_t)digit_value(s->ptr[i]);
-    }
-    *s = slice_from(*s, n);
-    return true;
-}
-
-/* One escape of a Go string; s starts after the backslash. */
-static bool take_escape(struct slice *s, char out[UTF8_MAX_BYTES], size_t *n)
-{
-    static const char names[] = "abfnrtv\\\"'", values[] = "\a\b\f\n\r\t\v\\\"'";
-    char c = s->len != 0 ? s->ptr[0] : '\0';
-    const char *found = c != '\0' ? strchr(names, c) : NULL;
-    uint32_t code;
-
-    *n = 1;
-    if (found != NULL) {
-        out[0] = values[found - names];
-        *s = slice_from(*s, 1);
-        return true;
-    }
-    if (c >= '0' && c <= '7') {
-        if (!take_code(s, 3, 8, &code) || code > 255)
-            return false;
-        out[0] = (char)code;
-        return true;
-    }
-    *s = slice_from(*s, 1);
-    if (c == 'x') {
-        if (!take_code(s, 2, 16, &code))
-            return false;
-        out[0] = (char)code;
-        return true;
-    }
-    if ((c != 'u' && c != 'U') || !take_code(s, c == 'u' ? 4 : 8, 16, &code) || code > 0x10FFFF)
-        return false;
-    *n = utf8_encode(code, out);
-    return true;
-}
-
 /* Up to the closing quote, which bounds the result's size. */
 static enum code take_quoted(struct parser *p, char quote, struct slice *out)
 {
@@ -167,7 +112,7 @@ static enum code take_quoted(struct parser *p, char quote, struct slice *out)
         bool is_escape = rest.ptr[0] == '\\';
 
         rest = slice_from(rest, 1);
-        if (is_escape && !take_escape(&rest, bytes, &n))
+        if (is_escape && !template_take_escape(&rest, bytes, &n))
             return fail(p, "bad escape in a string", slice_make(NULL, 0));
         memcpy(to + out->len, bytes, n);
         out->len += n;
@@ -197,8 +142,8 @@ static enum code take_number(struct parser *p, struct value *out)
 
     if (*p->at == '+' || *p->at == '-')
         p->at++;
-    while (p->at < p->action_end && (is_number_char(*p->at) || ((*p->at == '+' || *p->at == '-') &&
-                                                                 (p->at[-1] == 'e' || p->at[-1] == 'E')))) {
+    while (p->at < p->action_end &&
+           (is_number_char(*p->at) || ((*p->at == '+' || *p->at == '-') && (p->at[-1] == 'e' || p->at[-1] == 'E')))) {
         is_float |= *p->at == '.' || *p->at == 'e' || *p->at == 'E';
         p->at++;
     }
@@ -334,8 +279,8 @@ static enum code prepare_regex(struct parser *p, struct command *c)
     const struct expr *first = c->args, *pattern = first->next;
     enum code rc;
 
-    if (first->kind != EXPR_FUNCTION || strncmp(first->function->name, "regexReplaceAll", 15) != 0 ||
-        pattern == NULL || pattern->kind != EXPR_LITERAL || pattern->literal.kind != VALUE_STRING)
+    if (first->kind != EXPR_FUNCTION || strncmp(first->function->name, "regexReplaceAll", 15) != 0 || pattern == NULL ||
+        pattern->kind != EXPR_LITERAL || pattern->literal.kind != VALUE_STRING)
         return OK;
     p->t->regexes = mem_realloc(p->t->regexes, (p->t->n_regexes + 1) * sizeof *p->t->regexes);
     rc = regex_compile(&c->regex, pattern->literal.text, REGEX_PLAIN, p->err);

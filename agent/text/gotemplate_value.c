@@ -190,36 +190,39 @@ bool value_member(const struct value *map, struct slice key, struct value *out)
     return false;
 }
 
+/* Equal keys stay in the order written: the members of one object lie in one array. */
 static int by_key(const void *a, const void *b)
 {
-    return slice_cmp(((const struct value_member *)a)->key, ((const struct value_member *)b)->key);
+    const struct json_member *const *x = a, *const *y = b;
+    int order = slice_cmp((*x)->key, (*y)->key);
+
+    return order != 0 ? order : (*x > *y) - (*x < *y);
 }
 
 static enum code map_from_json(struct run *run, const struct json *j, struct value *out)
 {
-    struct value_member *members = arena_try_array(run->arena, j->object.n + 1, sizeof *members);
-    size_t n = 0;
+    size_t total = j->object.n, n = 0;
+    const struct json_member **sorted = arena_try_array(run->arena, total + 1, sizeof *sorted);
+    struct value_member *members = arena_try_array(run->arena, total + 1, sizeof *members);
+    enum code rc = OK;
 
-    if (members == NULL)
-        return run_fail(run, NOMEM, "no memory left");
     *out = (struct value){.kind = VALUE_MAP, .depth = 1};
-    for (size_t i = 0; i < j->object.n; i++) {
-        const struct json_member *m = &j->object.members[i];
-        enum code rc;
-
-        if (json_get(j, m->key) != &m->value)
-            continue; /* a later one of the same key counts */
-        members[n].key = m->key;
-        rc = value_from_json(run, &m->value, &members[n].value);
+    if (members == NULL || sorted == NULL)
+        return run_fail(run, NOMEM, "no memory left");
+    for (size_t i = 0; i < total; i++)
+        sorted[i] = &j->object.members[i];
+    qsort(sorted, total, sizeof(void *), by_key);
+    for (size_t i = 0; i < total && rc == OK; i++) {
+        if (i + 1 < total && slice_eq(sorted[i]->key, sorted[i + 1]->key))
+            continue; /* the last one written counts */
+        members[n].key = sorted[i]->key;
+        rc = value_from_json(run, &sorted[i]->value, &members[n].value);
         if (rc == OK)
             rc = run_contain(run, out, &members[n++].value);
-        if (rc != OK)
-            return rc;
     }
-    qsort(members, n, sizeof *members, by_key);
     out->map.members = members;
     out->map.n = n;
-    return OK;
+    return rc;
 }
 
 enum code value_from_json(struct run *run, const struct json *j, struct value *out)

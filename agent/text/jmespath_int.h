@@ -25,9 +25,9 @@ enum jnode_kind {
     JNODE_GT,
     JNODE_GE,
     JNODE_LITERAL,
-    JNODE_LIST, /* items */
-    JNODE_HASH, /* items with names */
-    JNODE_CALL, /* items */
+    JNODE_LIST,      /* items */
+    JNODE_HASH,      /* items with names */
+    JNODE_CALL,      /* items */
     JNODE_REFERENCE, /* &left, only as an argument */
 };
 

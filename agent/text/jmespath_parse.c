@@ -38,9 +38,9 @@ enum { POWER_STOP = 10, MAX_HEIGHT = 4 * LIMIT_JMESPATH_DEPTH };
 
 /* How tightly a token binds to what is on its left; below POWER_STOP it ends a projection. */
 static const unsigned power[] = {
-    [TOK_PIPE] = 1, [TOK_OR] = 2,       [TOK_AND] = 3,   [TOK_EQ] = 5,      [TOK_NE] = 5,        [TOK_LT] = 5,
-    [TOK_LE] = 5,   [TOK_GT] = 5,       [TOK_GE] = 5,    [TOK_FLATTEN] = 9, [TOK_STAR] = 20,     [TOK_FILTER] = 21,
-    [TOK_DOT] = 40, [TOK_NOT] = 45,     [TOK_LBRACE] = 50, [TOK_LBRACKET] = 55, [TOK_LPAREN] = 60,
+    [TOK_PIPE] = 1, [TOK_OR] = 2,   [TOK_AND] = 3,     [TOK_EQ] = 5,        [TOK_NE] = 5,      [TOK_LT] = 5,
+    [TOK_LE] = 5,   [TOK_GT] = 5,   [TOK_GE] = 5,      [TOK_FLATTEN] = 9,   [TOK_STAR] = 20,   [TOK_FILTER] = 21,
+    [TOK_DOT] = 40, [TOK_NOT] = 45, [TOK_LBRACE] = 50, [TOK_LBRACKET] = 55, [TOK_LPAREN] = 60,
 };
 
 struct token {
@@ -152,11 +152,11 @@ static enum code next_sign(struct parser *p)
         const char *text;
         enum token_kind kind;
     } signs[] = {
-        {"[?", TOK_FILTER}, {"[]", TOK_FLATTEN}, {"[", TOK_LBRACKET}, {"]", TOK_RBRACKET}, {"{", TOK_LBRACE},
-        {"}", TOK_RBRACE},  {"(", TOK_LPAREN},   {")", TOK_RPAREN},   {",", TOK_COMMA},    {":", TOK_COLON},
-        {"@", TOK_CURRENT}, {"&&", TOK_AND},     {"&", TOK_REFERENCE}, {"||", TOK_OR},     {"|", TOK_PIPE},
-        {"==", TOK_EQ},     {"!=", TOK_NE},      {"!", TOK_NOT},      {"<=", TOK_LE},      {"<", TOK_LT},
-        {">=", TOK_GE},     {">", TOK_GT},       {"*", TOK_STAR},     {".", TOK_DOT},
+        {"[?", TOK_FILTER}, {"[]", TOK_FLATTEN}, {"[", TOK_LBRACKET},  {"]", TOK_RBRACKET}, {"{", TOK_LBRACE},
+        {"}", TOK_RBRACE},  {"(", TOK_LPAREN},   {")", TOK_RPAREN},    {",", TOK_COMMA},    {":", TOK_COLON},
+        {"@", TOK_CURRENT}, {"&&", TOK_AND},     {"&", TOK_REFERENCE}, {"||", TOK_OR},      {"|", TOK_PIPE},
+        {"==", TOK_EQ},     {"!=", TOK_NE},      {"!", TOK_NOT},       {"<=", TOK_LE},      {"<", TOK_LT},
+        {">=", TOK_GE},     {">", TOK_GT},       {"*", TOK_STAR},      {".", TOK_DOT},
     };
     struct slice rest = slice_make(p->at, (size_t)(p->end - p->at));
 
@@ -571,7 +571,7 @@ static bool has_stray_reference(const struct jnode *n, bool is_argument)
 enum code jmespath_compile(struct jmespath **out, struct slice expression, struct error *err)
 {
     struct jmespath *j;
-    struct parser p = {.err = err};
+    struct parser p = {.err = err}; /* the tree lives on the arena, so a failure leaves nothing behind */
     enum code rc;
 
     *out = NULL;

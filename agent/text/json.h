@@ -41,7 +41,8 @@ struct json_reader {
 void json_reader_init(struct json_reader *r, struct slice input);
 /* Reads one value at the start of input and then gives END without looking further; at - start is where it stopped. */
 void json_reader_init_prefix(struct json_reader *r, struct slice input);
-/* The next token into r->token, r->text. INVALID names the byte offset; FULL means too deep. Not callable after either. */
+/* The next token into r->token, r->text. INVALID names the byte offset; FULL means too deep. Not callable after either.
+ */
 MUST_USE enum code json_next(struct json_reader *r, struct error *err);
 /* Just after KEY: skips its value. Just after OBJECT_BEGIN or ARRAY_BEGIN: skips to its end. Else nothing to skip. */
 MUST_USE enum code json_skip(struct json_reader *r, struct error *err);
@@ -51,7 +52,8 @@ MUST_USE enum code json_unescape(struct arena *a, struct slice text, struct slic
 MUST_USE enum code json_reader_string(struct json_reader *r, struct arena *a, struct slice *out);
 /* True when the last KEY equals name (escapes considered). */
 bool json_key_is(const struct json_reader *r, const char *name);
-/* From NUMBER or STRING, as protobuf's JSON mapping writes 64-bit integers: "12", 12, 12.0, 1.2e1. INVALID otherwise. */
+/* From NUMBER or STRING, as protobuf's JSON mapping writes 64-bit integers: "12", 12, 12.0, 1.2e1. INVALID otherwise.
+ */
 MUST_USE enum code json_reader_i64(const struct json_reader *r, int64_t *out, struct error *err);
 MUST_USE enum code json_reader_u64(const struct json_reader *r, uint64_t *out, struct error *err);
 /* From NUMBER, or STRING holding a number, "NaN", "Infinity", "-Infinity". */

@@ -1,4 +1,5 @@
-/* agent/text/letter.h - upper and lower case of Latin, Greek, Cyrillic and Armenian letters; others have no case here. */
+/* agent/text/letter.h - upper and lower case of Latin, Greek, Cyrillic and Armenian letters; others have no case here.
+ */
 #ifndef AGENT_TEXT_LETTER_H
 #define AGENT_TEXT_LETTER_H
 #include <stdbool.h>

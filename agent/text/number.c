@@ -58,14 +58,13 @@ static size_t write_exponent(char *out, const char *digits, size_t n, int point,
         memcpy(to, digits + 1, n - 1);
         to += n - 1;
     }
-    return (size_t)(to - out) +
-           (size_t)snprintf(to, 8, "e%c%0*d", exponent < 0 ? '-' : '+', min_width, abs(exponent));
+    return (size_t)(to - out) + (size_t)snprintf(to, 8, "e%c%0*d", exponent < 0 ? '-' : '+', min_width, abs(exponent));
 }
 
 size_t number_format(double v, enum number_style style, char out[NUMBER_TEXT_BYTES])
 {
     char digits[MAX_DIGITS + 1];
-    int point = 0, lowest = style == NUMBER_JSON ? -6 : -4;
+    int point = 0, lowest = style == NUMBER_JSON ? -6 : -4, highest = style == NUMBER_JSON ? 21 : 6;
     size_t at = 0, n;
 
     if (isnan(v) || isinf(v)) {
@@ -81,7 +80,7 @@ size_t number_format(double v, enum number_style style, char out[NUMBER_TEXT_BYT
         return at;
     }
     n = shortest_digits(fabs(v), digits, &point);
-    if (point - 1 < lowest || point - 1 >= 21)
+    if (point - 1 < lowest || point - 1 >= highest)
         at += write_exponent(out + at, digits, n, point, style == NUMBER_JSON ? 1 : 2);
     else
         at += write_plain(out + at, digits, n, point);

@@ -7,7 +7,7 @@ enum { NUMBER_TEXT_BYTES = 40 };
 
 enum number_style {
     NUMBER_JSON, /* Go's encoding/json: an exponent below 1e-6 and from 1e21 on; NaN and infinities give "null" */
-    NUMBER_GO,   /* Go's %v: an exponent below 1e-4 and from 1e21 on, two digits at least; NaN, +Inf, -Inf */
+    NUMBER_GO,   /* Go's %v: an exponent below 1e-4 and from 1e6 on, two digits at least; NaN, +Inf, -Inf */
 };
 
 /* The shortest text that reads back the same; returns its length, a NUL follows. */

@@ -39,7 +39,8 @@ static size_t class_end(struct slice p, size_t i)
     return i < p.len ? i + 1 : p.len;
 }
 
-/* End of what must not be looked into at i: an escape, \Q...\E, a bracket expression. i itself when none starts here. */
+/* End of what must not be looked into at i: an escape, \Q...\E, a bracket expression. i itself when none starts here.
+ */
 static size_t opaque_end(struct slice p, size_t i)
 {
     if (p.ptr[i] == '[')
@@ -90,8 +91,8 @@ static enum code compile_program(struct regex *r, struct slice pattern, enum reg
 
     buf_init(&text, 2 * LIMIT_REGEX_PATTERN_BYTES);
     rewrite(pattern, &text);
-    status = regex_program_new(&r->program, text.len != 0 ? text.ptr : "", text.len,
-                               (flags & REGEX_PROMETHEUS) != 0, LIMIT_REGEX_BYTES, reason, sizeof reason);
+    status = regex_program_new(&r->program, text.len != 0 ? text.ptr : "", text.len, (flags & REGEX_PROMETHEUS) != 0,
+                               LIMIT_REGEX_BYTES, reason, sizeof reason);
     buf_release(&text);
     switch (status) {
     case REGEX_STATUS_OK:

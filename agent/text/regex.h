@@ -25,14 +25,15 @@ struct slice regex_group_name(const struct regex *r, size_t i);
 size_t regex_group_index(const struct regex *r, struct slice name);
 
 bool regex_is_match(const struct regex *r, struct slice text);
-/* Leftmost match at or after byte `from` (`^` still means the start of text). groups[0] is the match, groups[i] group i,
- * up to n_groups; they point into text, and ptr NULL is a group that took no part. The rest of groups is cleared. */
+/* Leftmost match at or after byte `from` (`^` still means the start of text). groups[0] is the match, groups[i] group
+ * i, up to n_groups; they point into text, and ptr NULL is a group that took no part. The rest of groups is cleared. */
 bool regex_match(const struct regex *r, struct slice text, size_t from, struct slice *groups, size_t n_groups);
 
 /* Appends Go's Expand of the template: $1, $name (longest word), ${name}, $$; a group that is not there is empty. */
 enum code regex_expand(const struct regex *r, struct slice template_text, const struct slice *groups, size_t n_groups,
                        struct buf *out);
-/* Go's ReplaceAllString: every match replaced by the expanded template; *n_matches (may be NULL) counts. FULL, NOMEM. */
+/* Go's ReplaceAllString: every match replaced by the expanded template; *n_matches (may be NULL) counts. FULL, NOMEM.
+ */
 MUST_USE enum code regex_replace_all(const struct regex *r, struct slice text, struct slice template_text,
                                      struct buf *out, size_t *n_matches);
 /* Go's ReplaceAllLiteralString: the replacement is not expanded. */

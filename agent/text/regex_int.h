@@ -24,8 +24,8 @@ void regex_program_free(struct regex_program *p);
 int regex_program_groups(const struct regex_program *p);
 int regex_program_size(const struct regex_program *p);
 /* Calls each for every named group; stops when it returns false. */
-void regex_program_names(const struct regex_program *p, bool (*each)(void *self, int group, const char *name, size_t len),
-                         void *self);
+void regex_program_names(const struct regex_program *p,
+                         bool (*each)(void *self, int group, const char *name, size_t len), void *self);
 bool regex_program_match(const struct regex_program *p, const char *text, size_t len, size_t from, bool is_full,
                          struct regex_span *groups, int n_groups);
 

@@ -3,22 +3,16 @@
 
 const char *const timefmt_months[12] = {"January", "February", "March",     "April",   "May",      "June",
                                         "July",    "August",   "September", "October", "November", "December"};
-const char *const timefmt_weekdays[7] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                         "Thursday", "Friday", "Saturday"};
+const char *const timefmt_weekdays[7] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
 
 static const struct {
     const char *name, *layout;
 } named[] = {
-    {"ANSIC", "Mon Jan _2 15:04:05 2006"},
-    {"UnixDate", "Mon Jan _2 15:04:05 MST 2006"},
-    {"RubyDate", "Mon Jan 02 15:04:05 -0700 2006"},
-    {"RFC822", "02 Jan 06 15:04 MST"},
-    {"RFC822Z", "02 Jan 06 15:04 -0700"},
-    {"RFC850", "Monday, 02-Jan-06 15:04:05 MST"},
-    {"RFC1123", "Mon, 02 Jan 2006 15:04:05 MST"},
-    {"RFC1123Z", "Mon, 02 Jan 2006 15:04:05 -0700"},
-    {"RFC3339", "2006-01-02T15:04:05Z07:00"},
-    {"RFC3339Nano", "2006-01-02T15:04:05.999999999Z07:00"},
+    {"ANSIC", "Mon Jan _2 15:04:05 2006"},          {"UnixDate", "Mon Jan _2 15:04:05 MST 2006"},
+    {"RubyDate", "Mon Jan 02 15:04:05 -0700 2006"}, {"RFC822", "02 Jan 06 15:04 MST"},
+    {"RFC822Z", "02 Jan 06 15:04 -0700"},           {"RFC850", "Monday, 02-Jan-06 15:04:05 MST"},
+    {"RFC1123", "Mon, 02 Jan 2006 15:04:05 MST"},   {"RFC1123Z", "Mon, 02 Jan 2006 15:04:05 -0700"},
+    {"RFC3339", "2006-01-02T15:04:05Z07:00"},       {"RFC3339Nano", "2006-01-02T15:04:05.999999999Z07:00"},
 };
 
 /* Longest first where one starts another. */
@@ -80,9 +74,8 @@ static size_t read_fraction(struct slice s, struct time_op *op)
         n++;
     if (is_digit(s, n))
         return 0;
-    *op = (struct time_op){.field = s.ptr[1] == '0' ? FIELD_FRACTION_0 : FIELD_FRACTION_9,
-                           .n = (unsigned)(n - 1),
-                           .separator = s.ptr[0]};
+    *op = (struct time_op){
+        .field = s.ptr[1] == '0' ? FIELD_FRACTION_0 : FIELD_FRACTION_9, .n = (unsigned)(n - 1), .separator = s.ptr[0]};
     return n;
 }
 

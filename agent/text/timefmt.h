@@ -1,5 +1,5 @@
-/* agent/text/timefmt.h - Go's reference-time layouts, compiled once: time.Parse and Time.Format, and Loki's Unix, UnixMs,
- * UnixUs and UnixNs. Times are ns since 1970 in int64_t: 1677 to 2262; others are INVALID. */
+/* agent/text/timefmt.h - Go's reference-time layouts, compiled once: time.Parse and Time.Format, and Loki's Unix,
+ * UnixMs, UnixUs and UnixNs. Times are ns since 1970 in int64_t: 1677 to 2262; others are INVALID. */
 #ifndef AGENT_TEXT_TIMEFMT_H
 #define AGENT_TEXT_TIMEFMT_H
 #include "agent/base/buf.h"
@@ -16,8 +16,8 @@ void timefmt_free(struct timefmt *f);
 /* Holds any part of a date or clock: a caller can refuse a layout that is only literal text. */
 bool timefmt_has_fields(const struct timefmt *f);
 
-/* Go's time.ParseInLocation(layout, value, zone). A year the layout lacks is filled from now_ns as Loki does: the current
- * year, the one before for December read in January, the one after for January read in December. */
+/* Go's time.ParseInLocation(layout, value, zone). A year the layout lacks is filled from now_ns as Loki does: the
+ * current year, the one before for December read in January, the one after for January read in December. */
 MUST_USE enum code timefmt_parse(const struct timefmt *f, struct slice value, const struct tz *zone, int64_t now_ns,
                                  int64_t *out_ns, struct error *err);
 /* Appends Go's Format of the instant in zone. */

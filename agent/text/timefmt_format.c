@@ -162,8 +162,8 @@ static void write_field(const struct time_op *op, const struct shown *t, struct 
 
 enum code timefmt_format(const struct timefmt *f, int64_t ns, const struct tz *zone, struct buf *out)
 {
-    static const int64_t scale[] = {[KIND_UNIX] = NS_PER_S, [KIND_UNIX_MS] = NS_PER_MS, [KIND_UNIX_US] = 1000,
-                                    [KIND_UNIX_NS] = 1};
+    static const int64_t scale[] = {
+        [KIND_UNIX] = NS_PER_S, [KIND_UNIX_MS] = NS_PER_MS, [KIND_UNIX_US] = 1000, [KIND_UNIX_NS] = 1};
     struct shown t;
 
     if (f->kind != KIND_LAYOUT) {

@@ -373,8 +373,8 @@ static enum code to_ns(int64_t unix_s, int64_t nanos, int64_t *out, struct error
 
 static enum code parse_unix(const struct timefmt *f, struct slice value, int64_t *out_ns, struct error *err)
 {
-    static const int64_t scale[] = {[KIND_UNIX] = NS_PER_S, [KIND_UNIX_MS] = NS_PER_MS, [KIND_UNIX_US] = 1000,
-                                    [KIND_UNIX_NS] = 1};
+    static const int64_t scale[] = {
+        [KIND_UNIX] = NS_PER_S, [KIND_UNIX_MS] = NS_PER_MS, [KIND_UNIX_US] = 1000, [KIND_UNIX_NS] = 1};
     struct slice whole = value, fraction = {NULL, 0};
     bool has_fraction = f->kind == KIND_UNIX && slice_cut(value, '.', &whole, &fraction);
     int64_t v, nanos = 0;
@@ -413,8 +413,8 @@ enum code timefmt_parse(const struct timefmt *f, struct slice value, const struc
                              value.len - rest.len);
     }
     if (rest.len != 0)
-        return error_set(err, INVALID, "time \"%.*s\" goes on after the layout \"%s\"",
-                         (int)slice_head(value, 128).len, value.ptr, f->layout);
+        return error_set(err, INVALID, "time \"%.*s\" goes on after the layout \"%s\"", (int)slice_head(value, 128).len,
+                         value.ptr, f->layout);
     if (p.is_pm && p.hour < 12)
         p.hour += 12;
     else if (p.is_am && p.hour == 12)

@@ -16,7 +16,7 @@ static const char *const folders[] = {"/usr/share/zoneinfo", "/usr/lib/zoneinfo"
 
 static bool is_safe(struct slice name)
 {
-    if (name.len >= sizeof ((struct tz *)0)->name || name.ptr[0] == '/')
+    if (name.len >= sizeof((struct tz *)0)->name || name.ptr[0] == '/')
         return false;
     return slice_find(name, '\\') == name.len && slice_find(name, '\0') == name.len &&
            slice_find_slice(name, SLICE_LIT("..")) == name.len;

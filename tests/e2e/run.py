@@ -74,7 +74,8 @@ def child(args):
         result, reason = SKIPPED, str(e)
     except BaseException as e:
         traceback.print_exc(file=sys.stdout)
-        result, reason = 1, f"{type(e).__name__}: {e}"
+        last = traceback.extract_tb(e.__traceback__)[-1]
+        result, reason = 1, f"{type(e).__name__}: {e}" if str(e) else f"{type(e).__name__}: {last.line} (line {last.lineno})"
     failure = ctx.close()
     if failure and result != 1:
         result, reason = 1, f"at the end: {type(failure).__name__}: {failure}"

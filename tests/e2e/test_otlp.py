@@ -436,7 +436,6 @@ def test_partial_success_reaches_the_client(ctx):
 
 @e2e(needs=["sdk"], timeout=60)
 def test_retries_after_unavailable_lose_and_repeat_nothing(ctx):
-    from google.protobuf.descriptor import FieldDescriptor  # noqa: F401  (protobuf is loaded before the threads)
     from lib import otlp_raw
     from lib.plan import close, status
     rows = [("a", ctx.otlp_grpc(), river.otlp_exporter, "otelcol.exporter.otlp.out",

@@ -12,6 +12,7 @@ from pathlib import Path
 from .net import stop_process
 
 IMAGE = "hyagent-e2e-base:1"
+ROOTED = Path(__file__).resolve().parents[3] / "tools/with_mounted_root.sh"  # dockerd works in a plain chroot, too
 
 
 def docker(*args, check=True, timeout=60, **how):
@@ -50,7 +51,7 @@ class Daemon:
         sock = f"unix://{self.dir}/docker.sock"
         with open(build / "logs/dockerd.log", "wb") as log:
             self.process = subprocess.Popen(
-                ["dockerd", "--data-root", str(build / "cache/docker"), "--exec-root", f"{self.dir}/exec", "-H", sock,
+                [str(ROOTED), "dockerd", "--data-root", str(build / "cache/docker"), "--exec-root", f"{self.dir}/exec", "-H", sock,
                  "--pidfile", f"{self.dir}/pid", "--bridge=none", "--iptables=false"],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
         os.environ["DOCKER_HOST"] = sock
