@@ -55,6 +55,16 @@
 #define LIMIT_LOG_ENTRY_BYTES (256u * 1024)
 #define LIMIT_LINE_BYTES (1024u * 1024)
 
+/* files and containers */
+#define LIMIT_SOURCE_CHUNK_BYTES (256u * 1024)         /* read at once, unless a line is longer */
+#define LIMIT_SOURCE_FILE_BYTES (8u * 1024 * 1024)     /* read and not settled, of one file or container */
+#define LIMIT_SOURCE_BYTES (16u * 1024 * 1024)         /* the same, of one component */
+#define LIMIT_DELETED_FILE_BYTES (1024u * 1024 * 1024) /* unread, of a deleted file that is still held */
+#define LIMIT_DELETED_FILE_S 300
+#define LIMIT_GLOB_MATCHES 100000
+#define LIMIT_DOCKER_ANSWER_BYTES (32u * 1024 * 1024)
+#define LIMIT_DOCKER_CONTAINERS 10000
+
 /* delivery */
 #define LIMIT_PARTITIONS 8
 #define LIMIT_TENANT_QUEUES 64

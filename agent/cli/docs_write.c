@@ -131,13 +131,13 @@ static void put_argument(struct docs *d, const struct river_field *f)
         buf_add_str(d->out, " |\n");
         return;
     }
-    buf_printf(d->out, "%*s%s  (", (int)(2 + 2 * d->depth), "", f->name);
+    buf_printf(d->out, "%*s%s  (", (int)(2 * d->depth), "", f->name);
     put_type(d, f);
     if ((f->flags & (RIVER_REQUIRED | RIVER_REFUSED)) != 0 || f->def != NULL) {
         buf_add_str(d->out, f->def != NULL && (f->flags & (RIVER_REQUIRED | RIVER_REFUSED)) == 0 ? ", default " : ", ");
         put_default(d, f);
     }
-    buf_printf(d->out, ")\n%*s%s", (int)(6 + 2 * d->depth), "", f->doc != NULL ? f->doc : "");
+    buf_printf(d->out, ")\n%*s%s", (int)(4 + 2 * d->depth), "", f->doc != NULL ? f->doc : "");
     put_choices(d, f);
     buf_add_char(d->out, '\n');
 }
@@ -176,7 +176,7 @@ static void put_block(struct docs *d, const struct river_block *block, const cha
             buf_printf(d->out, "%s › ", d->path[i]->name);
         buf_printf(d->out, "%s%s%s", prefix, *prefix != '\0' ? "." : "", name);
     } else {
-        buf_printf(d->out, "%*s%s%s%s { }", (int)(2 + 2 * d->depth), "", prefix, *prefix != '\0' ? "." : "", name);
+        buf_printf(d->out, "%*s%s%s%s { }", (int)(2 * d->depth), "", prefix, *prefix != '\0' ? "." : "", name);
     }
     if (f->flags & RIVER_REQUIRED)
         buf_add_str(d->out, " (required)");

@@ -67,7 +67,7 @@ static int finish(const struct args *args, const char *path, struct slice old, s
     if (args->is_test)
         return slice_eq(old, new) ? EXIT_OK : EXIT_CHECK;
     if (!args->is_write)
-        return fwrite(new.ptr, 1, new.len, stdout) == new.len ? EXIT_OK : EXIT_FAILED;
+        return new.len == 0 || fwrite(new.ptr, 1, new.len, stdout) == new.len ? EXIT_OK : EXIT_FAILED;
     if (slice_eq(old, new))
         return EXIT_OK;
     if (replace_file(path, new, &err) == OK)

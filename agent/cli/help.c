@@ -66,7 +66,8 @@ void print_diags(const struct diags *diags, bool notes_too)
     diags_sort(&shown);
     buf_init(&text, 16 * LIMIT_CONFIG_FILE_BYTES);
     diags_print(&text, &shown, is_coloured);
-    fwrite(text.ptr, 1, text.len, stderr);
+    if (text.len > 0)
+        fwrite(text.ptr, 1, text.len, stderr);
     buf_release(&text);
     diags_release(&shown);
 }

@@ -2,9 +2,13 @@
  * agent/components/loki/source_file.c, sinks are in exporters/. A new component adds two lines here. */
 #include "agent/cli/registry.h"
 
+extern const struct component_type component_discovery_relabel;
+extern const struct component_type component_loki_write;
 extern const struct component_type component_otelcol_auth_basic;
 extern const struct component_type component_otelcol_auth_bearer;
 extern const struct component_type component_otelcol_auth_headers;
+extern const struct component_type component_otelcol_exporter_loki;
+extern const struct component_type component_otelcol_exporter_prometheus;
 extern const struct component_type component_otelcol_processor_attributes;
 extern const struct component_type component_otelcol_processor_batch;
 extern const struct component_type component_otelcol_processor_memory_limiter;
@@ -12,11 +16,18 @@ extern const struct component_type component_otelcol_receiver_otlp;
 extern const struct component_type component_prometheus_echo;
 extern const struct component_type component_prometheus_exporter_self;
 extern const struct component_type component_prometheus_exporter_unix;
+extern const struct component_type component_prometheus_relabel;
+extern const struct component_type component_prometheus_remote_write;
+extern const struct component_type component_prometheus_scrape;
 
 const struct component_type *const registry[] = {
+    &component_discovery_relabel,
+    &component_loki_write,
     &component_otelcol_auth_basic,
     &component_otelcol_auth_bearer,
     &component_otelcol_auth_headers,
+    &component_otelcol_exporter_loki,
+    &component_otelcol_exporter_prometheus,
     &component_otelcol_processor_attributes,
     &component_otelcol_processor_batch,
     &component_otelcol_processor_memory_limiter,
@@ -24,5 +35,8 @@ const struct component_type *const registry[] = {
     &component_prometheus_echo,
     &component_prometheus_exporter_self,
     &component_prometheus_exporter_unix,
+    &component_prometheus_relabel,
+    &component_prometheus_remote_write,
+    &component_prometheus_scrape,
     NULL,
 };

@@ -76,6 +76,8 @@ void endpoint_unref(struct endpoint *e)
     e->env.timer_free(e->timer);
     if (e->env.transport.free != NULL)
         e->env.transport.free(e->env.transport.self);
+    if (e->cfg.observer.free != NULL)
+        e->cfg.observer.free(e->cfg.observer.ctx);
     if (e->closed != NULL)
         e->closed(e->closed_arg);
     if (e->env.free != NULL)
@@ -90,13 +92,26 @@ const char *endpoint_id(const struct endpoint *e)
     return e->cfg.id;
 }
 
+size_t endpoint_batch_bytes(const struct endpoint *e)
+{
+    size_t soft = atomic_load_explicit(&e->soft_bytes, memory_order_relaxed);
+
+    return soft < e->cfg.batch_bytes ? soft : e->cfg.batch_bytes;
+}
+
+uint32_t endpoint_max_items(const struct endpoint *e)
+{
+    return atomic_load_explicit(&e->max_items, memory_order_relaxed);
+}
+
 void endpoint_hint(struct endpoint *e, uint32_t batch_items, int64_t batch_wait_ms, uint32_t max_items)
 {
     uint32_t items = atomic_load(&e->batch_items), most = atomic_load(&e->max_items);
+    int64_t wait_ms = atomic_load(&e->batch_wait_ms);
 
     if (batch_items != 0 && (items == 0 || batch_items < items))
         atomic_store(&e->batch_items, batch_items);
-    if (batch_wait_ms != 0 && batch_wait_ms < atomic_load(&e->batch_wait_ms))
+    if (batch_wait_ms != 0 && (wait_ms == 0 || batch_wait_ms < wait_ms))
         atomic_store(&e->batch_wait_ms, batch_wait_ms);
     if (max_items != 0 && (most == 0 || max_items < most))
         atomic_store(&e->max_items, max_items);
@@ -282,6 +297,27 @@ static void add_span(struct record_writer *w, struct record_span span)
     q->open->n_items += span.n;
 }
 
+static void refuse_spans(struct record_writer *w, const struct record_span *spans, uint32_t n_spans,
+                         enum outcome outcome, enum drop_reason reason)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < n_spans; i++) {
+        n += spans[i].n;
+        if (spans[i].ticket != NULL)
+            ticket_settle(spans[i].ticket, w->endpoint->cfg.id, spans[i].n, outcome, reason, NULL);
+    }
+    books_enqueued(w->endpoint, n, 0);
+    books_dropped(w->endpoint, NULL, n, reason);
+}
+
+void endpoint_items_drop(struct record_writer *w, const struct record_span *spans, uint32_t n_spans,
+                         enum drop_reason reason)
+{
+    endpoint_undo(w);
+    refuse_spans(w, spans, n_spans, SETTLED_DROPPED, reason);
+}
+
 enum code endpoint_items_spans(struct record_writer *w, const struct record_span *spans, uint32_t n_spans)
 {
     struct endpoint *e = w->endpoint;
@@ -293,6 +329,7 @@ enum code endpoint_items_spans(struct record_writer *w, const struct record_span
     if (w->out->is_full || (q->open->n_items != 0 && !fits(w, n) && move_to_next(w) != OK) ||
         reserve_spans(w, n_spans) != OK) {
         endpoint_undo(w);
+        refuse_spans(w, spans, n_spans, SETTLED_ABANDONED, DROP_MEMORY);
         return NOMEM;
     }
     if (q->open->n_items == 0) {

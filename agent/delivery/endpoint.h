@@ -26,6 +26,7 @@ struct endpoint_observer {
     void (*dropped)(void *ctx, struct slice tenant, unsigned kind, uint64_t n_items, size_t bytes,
                     enum drop_reason reason);
     void (*retried)(void *ctx, struct slice tenant, unsigned kind, uint64_t n_items);
+    void (*free)(void *ctx); /* when the endpoint is gone */
     /* The far side's state as it changes: for health and one log line per cause. text is "" when it is well. */
     void (*state)(void *ctx, bool is_well, const char *text);
 };
@@ -80,6 +81,9 @@ void endpoint_flush(struct endpoint *e, int64_t deadline_ms, void (*done)(void *
 void endpoint_succeed(struct endpoint *successor, struct endpoint *old);
 void endpoint_books(struct endpoint *e, struct endpoint_books *out);
 const char *endpoint_id(const struct endpoint *e);
+/* How many plain bytes to append at once at most, so that records can be cut where they should be. */
+size_t endpoint_batch_bytes(const struct endpoint *e);
+uint32_t endpoint_max_items(const struct endpoint *e); /* likewise for items; 0: no bound */
 /* False while ON_FULL_BLOCK holds at the cap. */
 bool endpoint_has_room(const struct endpoint *e);
 /* otelcol.processor.batch's hint: the smallest of all wins; 0 leaves a bound as it is. */
@@ -103,11 +107,15 @@ struct record_writer {
 void endpoint_begin(struct endpoint *e, struct slice tenant, uint64_t affinity, unsigned kind, struct slice metadata,
                     struct record_writer *w);
 /* What was appended to w->out since the last call is n whole items of ticket (NULL: none). Starts a new record first
- * when they would not fit this one, and cuts it when it is full. NOMEM: the bytes are taken back and the items are not
- * enqueued; the caller settles and counts them. */
-MUST_USE enum code endpoint_items(struct record_writer *w, struct ticket *ticket, uint32_t n);
+ * when they would not fit this one, and cuts it when it is full. NOMEM: the bytes are taken back, the items are counted as
+ * dropped (MEMORY) and settled as abandoned; nothing is left to do for the caller. */
+enum code endpoint_items(struct record_writer *w, struct ticket *ticket, uint32_t n);
 /* The same for items of several tickets in wire order. */
-MUST_USE enum code endpoint_items_spans(struct record_writer *w, const struct record_span *spans, uint32_t n_spans);
+enum code endpoint_items_spans(struct record_writer *w, const struct record_span *spans, uint32_t n_spans);
+/* Items this endpoint will not carry: counted as enqueued and dropped, settled as dropped; what was appended for them is
+ * taken back. */
+void endpoint_items_drop(struct record_writer *w, const struct record_span *spans, uint32_t n_spans,
+                         enum drop_reason reason);
 /* Takes back what was appended since the last endpoint_items. */
 void endpoint_undo(struct record_writer *w);
 /* Ends the open record here; the next item starts another. Nothing happens when it is empty. */

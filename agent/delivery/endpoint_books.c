@@ -113,6 +113,7 @@ static struct metric *dropped_series(struct endpoint *e, enum drop_reason reason
     return m;
 }
 
+/* r NULL: never in a record; on any loop, so the observer is not told. */
 void books_dropped(struct endpoint *e, const struct record *r, uint64_t n, enum drop_reason reason)
 {
     if (n == 0)
@@ -121,7 +122,7 @@ void books_dropped(struct endpoint *e, const struct record *r, uint64_t n, enum 
     atomic_fetch_add_explicit(&e->dropped[reason], n, memory_order_relaxed);
     if (e->cfg.metrics != NULL)
         metric_add(dropped_series(e, reason), (double)n);
-    if (e->cfg.observer.dropped != NULL)
+    if (r != NULL && e->cfg.observer.dropped != NULL)
         e->cfg.observer.dropped(e->cfg.observer.ctx, r->tenant, r->kind, n, share(r, n), reason);
 }
 

@@ -60,6 +60,7 @@ static void fill(struct file_stat *out, const struct stat *st)
         .id = {(uint64_t)st->st_dev, (uint64_t)st->st_ino},
         .size_bytes = (uint64_t)st->st_size,
         .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+        .links = (uint64_t)st->st_nlink,
         .is_regular = S_ISREG(st->st_mode),
         .is_dir = S_ISDIR(st->st_mode),
     };

@@ -24,6 +24,7 @@ struct file_stat {
     struct file_identity id;
     uint64_t size_bytes;
     int64_t mtime_ns;
+    uint64_t links; /* names it has; 0: deleted, only open descriptors keep it */
     bool is_regular, is_dir;
 };
 

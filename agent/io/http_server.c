@@ -6,6 +6,7 @@
 #include "agent/base/mem.h"
 #include "agent/io/http_server_int.h"
 #include "agent/io/listen.h"
+#include "agent/io/tls_int.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -196,7 +197,7 @@ static void renew_certificate(struct http_server *s)
 static void *keep(void *arg)
 {
     struct http_server *s = arg;
-    uint64_t stamp = s->tls != NULL ? http_server_tls_stamp(s->tls) : 0;
+    uint64_t stamp = s->tls != NULL ? tls_stamp(s->tls) : 0;
     int64_t checked_ms = http_server_now_ms();
 
     pthread_setname_np(pthread_self(), "http keeper");
@@ -216,7 +217,7 @@ static void *keep(void *arg)
         pthread_mutex_unlock(&s->lock);
         daemon_free(d);
         if (s->tls != NULL && now_ms - checked_ms >= TLS_CHECK_MS) {
-            uint64_t now_stamp = http_server_tls_stamp(s->tls);
+            uint64_t now_stamp = tls_stamp(s->tls);
 
             checked_ms = now_ms;
             if (now_stamp != stamp)

@@ -87,7 +87,7 @@ struct http_call {
 };
 
 struct http_stream {
-    struct http_call *call; /* one reference */
+    struct http_call *call; /* which owns it */
     struct buf data;        /* under the server's lock, like all */
     bool is_closed;         /* by the handler or the server's stop */
 };
@@ -107,12 +107,11 @@ void http_call_resume_locked(struct http_call *c);
 
 /* http_stream.c */
 void http_stream_end_locked(struct http_call *c);
+void http_stream_free(struct http_stream *st);
 
 /* http_server_tls.c */
 MUST_USE enum code http_server_load_tls(struct http_daemon *d, const struct tls_options *tls, struct error *err);
 char *http_server_tls_priorities(const struct tls_options *tls);
 /* Where client_ca is set: the client has shown a certificate that it signed. */
 bool http_server_client_is_verified(struct MHD_Connection *mhd);
-/* A number that changes with the files. */
-uint64_t http_server_tls_stamp(const struct tls_options *tls);
 #endif

@@ -1,5 +1,10 @@
 #include "agent/io/tls.h"
+#include "agent/base/buf.h"
+#include "agent/base/hash.h"
+#include "agent/base/limits.h"
 #include "agent/base/mem.h"
+#include "agent/io/file.h"
+#include "agent/io/tls_int.h"
 
 struct tls_fields {
     struct slice *at[9];
@@ -61,4 +66,61 @@ void tls_options_free(struct tls_options *options)
     for (size_t i = 0; i < sizeof fields.at / sizeof fields.at[0]; i++)
         mem_free_secret((void *)(uintptr_t)fields.at[i]->ptr, fields.at[i]->len);
     mem_free(options);
+}
+
+enum code tls_read_pem(char **out, struct slice path, struct slice pem, struct error *err)
+{
+    struct buf content;
+    char *name;
+    size_t len;
+    enum code rc;
+
+    *out = NULL;
+    if (pem.len != 0)
+        *out = mem_strndup(pem);
+    if (path.len == 0)
+        return OK;
+    buf_init(&content, LIMIT_TLS_FILE_BYTES);
+    name = mem_strndup(path);
+    rc = file_read_all(name, &content, err);
+    if (rc == OK && content.len == 0)
+        rc = error_set(err, IO, "%s is empty", name);
+    if (rc == OK)
+        *out = buf_take(&content, &len);
+    mem_free(name);
+    buf_release(&content);
+    return rc == OK || rc == NOMEM ? rc : IO;
+}
+
+enum code tls_read_system_roots(char **out, struct error *err)
+{
+    static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                                         "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
+    struct file_stat st;
+
+    *out = NULL;
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+        if (file_stat_path(places[i], &st, NULL) == OK)
+            return tls_read_pem(out, slice_str(places[i]), slice_make(NULL, 0), err);
+    return OK;
+}
+
+uint64_t tls_stamp(const struct tls_options *tls)
+{
+    const struct slice paths[4] = {tls->cert_file, tls->key_file, tls->client_ca_file, tls->ca_file};
+    uint64_t values[4][4] = {{0}};
+
+    for (size_t i = 0; i < 4; i++) {
+        char *path = mem_strndup(paths[i]);
+        struct file_stat st;
+
+        if (paths[i].len != 0 && file_stat_path(path, &st, NULL) == OK) {
+            values[i][0] = st.id.device;
+            values[i][1] = st.id.inode;
+            values[i][2] = st.size_bytes;
+            values[i][3] = (uint64_t)st.mtime_ns;
+        }
+        mem_free(path);
+    }
+    return hash64(slice_make(values, sizeof values));
 }

@@ -1,4 +1,5 @@
 #include "agent/model/labels.h"
+#include "agent/base/mem.h"
 
 static bool make_room(struct labels_builder *b)
 {
@@ -23,7 +24,11 @@ void labels_builder_init(struct labels_builder *b, struct arena *arena, const st
     if (base == NULL || base->n == 0)
         return;
     b->cap = base->n + 8u;
-    b->pairs = arena_alloc(arena, b->cap * sizeof *b->pairs);
+    b->pairs = arena_try_alloc(arena, b->cap * sizeof *b->pairs);
+    if (b->pairs == NULL) { /* past the arena's max: a set that exists is small enough to copy all the same */
+        b->pairs = mem_alloc(b->cap * sizeof *b->pairs);
+        arena_adopt(arena, b->pairs, b->cap * sizeof *b->pairs);
+    }
     memcpy(b->pairs, base->pairs, base->n * sizeof *b->pairs);
     b->n = base->n;
 }

@@ -1,6 +1,7 @@
 #include "agent/model/otlp_to_loki_int.h"
 #include "agent/text/json.h"
 #include "agent/text/logfmt.h"
+#include <stdio.h>
 #include <stdlib.h>
 
 static void put_hex(const ProtobufCBinaryData *id, struct buf *out)
@@ -151,6 +152,25 @@ static void put_pair(const char *key, struct slice value, size_t line_start, str
     put_logfmt_value(value, out);
 }
 
+/* prefix_name; NULL when it does not fit: a long key over a long list would multiply. */
+static const char *sub_key(const char *prefix, const char *name, struct arena *scratch, struct buf *out)
+{
+    size_t len = strlen(prefix), name_len = strlen(name);
+    char *key;
+
+    if (len == 0)
+        return name;
+    key = out->is_full ? NULL : arena_try_alloc(scratch, len + name_len + 2);
+    if (key == NULL) {
+        out->is_full = true;
+        return NULL;
+    }
+    memcpy(key, prefix, len);
+    key[len] = '_';
+    memcpy(key + len + 1, name, name_len + 1);
+    return key;
+}
+
 /* A map becomes key_sub=..., a list key_0=...; depth is that of the scanned bytes. */
 static void put_value(const char *key, const Otlp__AnyValue *v, size_t line_start, struct arena *scratch,
                       struct buf *out)
@@ -158,20 +178,23 @@ static void put_value(const char *key, const Otlp__AnyValue *v, size_t line_star
     int kind = v != NULL ? (int)v->value_case : OTLP__ANY_VALUE__VALUE__NOT_SET;
     struct buf text;
 
-    if (kind == OTLP__ANY_VALUE__VALUE__NOT_SET)
+    if (kind == OTLP__ANY_VALUE__VALUE__NOT_SET || key == NULL)
         return;
     if (kind == OTLP__ANY_VALUE__VALUE_KVLIST_VALUE) {
         for (size_t i = 0; i < v->kvlist_value->n_values; i++) {
             const Otlp__KeyValue *pair = v->kvlist_value->values[i];
 
-            put_value(key[0] == '\0' ? pair->key : arena_printf(scratch, "%s_%s", key, pair->key), pair->value,
-                      line_start, scratch, out);
+            put_value(sub_key(key, pair->key, scratch, out), pair->value, line_start, scratch, out);
         }
         return;
     }
     if (kind == OTLP__ANY_VALUE__VALUE_ARRAY_VALUE) {
-        for (size_t i = 0; i < v->array_value->n_values; i++)
-            put_value(arena_printf(scratch, "%s_%zu", key, i), v->array_value->values[i], line_start, scratch, out);
+        for (size_t i = 0; i < v->array_value->n_values; i++) {
+            char index[24];
+
+            (void)snprintf(index, sizeof index, "%zu", i);
+            put_value(sub_key(key, index, scratch, out), v->array_value->values[i], line_start, scratch, out);
+        }
         return;
     }
     buf_init(&text, out->max);
@@ -231,7 +254,7 @@ static void put_attributes(const char *prefix, const struct otlp_attrs *a, size_
     for (size_t i = 0; i < *a->n; i++) {
         const Otlp__KeyValue *pair = (*a->list)[i];
 
-        put_value(arena_printf(scratch, "%s_%s", prefix, pair->key), pair->value, line_start, scratch, out);
+        put_value(sub_key(prefix, pair->key, scratch, out), pair->value, line_start, scratch, out);
     }
 }
 

@@ -315,7 +315,7 @@ enum code otlp_to_loki(const struct otlp_batch *in, const char *destination, str
     *out = NULL;
     *result = (struct otlp_to_loki_result){0};
     arena_init(&c.scratch, 4 * LIMIT_BATCH_BYTES);
-    arena_init(&c.texts, 0); /* bounded by the resource it reads */
+    arena_init(&c.texts, 4 * LIMIT_BATCH_BYTES);
     buf_init(&c.line, LIMIT_BATCH_BYTES);
     c.out = log_batch_new();
     c.out->base.affinity = in->base.affinity;

@@ -73,10 +73,27 @@ static void apply(struct printer *p, enum space space)
     }
 }
 
+static bool is_indentation(enum space space)
+{
+    return space == SPACE_INDENT || space == SPACE_UNINDENT;
+}
+
+/* A blank before a line break would be left at the end of the line. */
+static bool is_lost_blank(const struct printer *p, size_t i, size_t n)
+{
+    if (p->pending[i] != SPACE_BLANK)
+        return false;
+    for (i++; i < n && is_indentation(p->pending[i]); i++)
+        ;
+    return i < n && (p->pending[i] == SPACE_NEWLINE || p->pending[i] == SPACE_BREAK);
+}
+
 static void apply_pending(struct printer *p, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        apply(p, p->pending[i]);
+    for (size_t i = 0; i < n; i++) {
+        if (!is_lost_blank(p, i, n))
+            apply(p, p->pending[i]);
+    }
     memmove(p->pending, p->pending + n, (p->n_pending - n) * sizeof p->pending[0]);
     p->n_pending -= n;
 }
@@ -86,11 +103,6 @@ static void want(struct printer *p, enum space space)
     if (p->n_pending == MOST_PENDING)
         apply_pending(p, p->n_pending);
     p->pending[p->n_pending++] = space;
-}
-
-static bool is_indentation(enum space space)
-{
-    return space == SPACE_INDENT || space == SPACE_UNINDENT;
 }
 
 static void newlines(struct printer *p, uint32_t n, enum space kind)
@@ -244,6 +256,22 @@ static void array(struct printer *p, const struct expr *e)
     token_at(p, "]", close);
 }
 
+/* A key between backticks gets double quotes where that changes nothing. */
+static void object_key(struct printer *p, const struct expr_key *key)
+{
+    struct slice text = source_text(p, key->span);
+    bool is_raw = key->is_quoted && text.ptr[0] == '`' && slice_find(key->name, '"') == key->name.len &&
+                  slice_find(key->name, '\\') == key->name.len && slice_find(key->name, '\n') == key->name.len;
+
+    if (!is_raw) {
+        token(p, text, key->span);
+        return;
+    }
+    token(p, SLICE_LIT("\""), key->span);
+    layout_text(&p->layout, key->name, p->indent);
+    layout_text(&p->layout, SLICE_LIT("\""), p->indent);
+}
+
 static void object(struct printer *p, const struct expr *e)
 {
     uint32_t close = e->span.end - 1, last = line_of(p, e->mark);
@@ -259,7 +287,7 @@ static void object(struct printer *p, const struct expr *e)
         else if (i > 0)
             want(p, SPACE_BLANK);
         last = end_line(p, key->span);
-        token(p, source_text(p, key->span), key->span);
+        object_key(p, key);
         want(p, SPACE_TAB);
         attached(p, "=");
         want(p, SPACE_BLANK);

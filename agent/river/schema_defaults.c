@@ -93,7 +93,7 @@ static enum code check_range(const struct check *c, const struct river_block *ty
 {
     bool is_range = (f->flags & (RIVER_HAS_MIN | RIVER_HAS_MAX)) != 0;
 
-    if (f->offset + schema_size(f) > type->size)
+    if ((f->flags & RIVER_REFUSED) == 0 && f->offset + schema_size(f) > type->size) /* a refused one is never stored */
         return error_set(c->err, INVALID, "%s.%s lies outside of its struct", type->name, f->name != NULL ? f->name : "?");
     if (is_range && (f->flags & RIVER_HAS_MIN) != 0 && (f->flags & RIVER_HAS_MAX) != 0 && f->min > f->max)
         return error_set(c->err, INVALID, "%s.%s: min is above max", type->name, f->name);

@@ -9,7 +9,7 @@
 #include "agent/runtime/config_files.h"
 #include <stdio.h>
 
-enum { DRAIN_MS = 500, DRAIN_MIDDLE_MS = 250, CLOSE_MS = 2000 };
+enum { DRAIN_MS = 500, DRAIN_MIDDLE_MS = 250, CLOSE_MS = 2000, SLOW_S = 60 };
 
 struct hosts {
     struct host **items; /* owned array */
@@ -212,6 +212,15 @@ static void evaluation_failed(struct change *c, struct host *h, struct diags *di
     diags_append(&c->diags, diags);
 }
 
+static void took(struct runtime *rt, int64_t ns)
+{
+    double seconds = (double)ns / (double)NS_PER_S;
+
+    metric_observe(rt->evaluation_seconds, seconds);
+    if (seconds > SLOW_S)
+        metric_add(rt->slow_seconds, seconds);
+}
+
 static void evaluate(struct change *c, struct host *h)
 {
     struct runtime *rt = c->rt;
@@ -229,8 +238,7 @@ static void evaluate(struct change *c, struct host *h)
     rc = evaluate_block(&ev, h->block, &new, &diags);
     exports_used_release(&h->seen);
     h->seen = *ev.seen;
-    metric_observe(rt->evaluation_seconds,
-                   (double)(clock_mono_ns(rt->options.clock) - started_ns) / (double)NS_PER_S);
+    took(rt, clock_mono_ns(rt->options.clock) - started_ns);
     if (rc != OK) {
         evaluation_failed(c, h, &diags);
         diags_release(&diags);
@@ -517,6 +525,8 @@ void change_next(struct runtime *rt)
     atomic_store(&rt->is_changing, true);
     if (list_is_empty(&rt->requests)) {
         rt->is_evaluation_wanted = false;
+        metric_observe(rt->wait_seconds,
+                       (double)(clock_mono_ns(rt->options.clock) - rt->wanted_at_ns) / (double)NS_PER_S);
         apply(c);
         return;
     }
@@ -540,6 +550,7 @@ void runtime_want_evaluation(struct runtime *rt)
     if (rt->is_evaluation_posted || rt->is_stopping)
         return;
     rt->is_evaluation_posted = true;
+    rt->wanted_at_ns = clock_mono_ns(rt->options.clock);
     atomic_store(&rt->is_evaluation_pending, true);
     loop_post(loops_control(rt->options.loops), evaluation_posted, rt);
 }

@@ -63,7 +63,7 @@ static int is_config_file(const struct dirent *entry)
 {
     struct slice name = slice_str(entry->d_name);
 
-    if (slice_ends(name, SLICE_LIT("_test.river")) || slice_starts(name, SLICE_LIT(".")))
+    if (entry->d_type == DT_DIR || slice_ends(name, SLICE_LIT("_test.river")) || slice_starts(name, SLICE_LIT(".")))
         return 0;
     return slice_ends(name, SLICE_LIT(".river")) || slice_ends(name, SLICE_LIT(".alloy"));
 }

@@ -1,6 +1,7 @@
 #include "agent/runtime/evaluate.h"
 #include "agent/base/mem.h"
 #include "agent/river/eval.h"
+#include "agent/runtime/mask.h"
 
 static struct receiver stand_in_logs = {.kind = RECEIVES_LOGS, .owner = ""};
 static struct receiver stand_in_metrics = {.kind = RECEIVES_METRICS, .owner = ""};
@@ -254,6 +255,8 @@ enum code evaluate_block(struct evaluator *ev, const struct config_block *block,
         rc = river_body_value(&value_ctx, &block->ast->body, &e->body);
         if (rc != OK)
             diags_append(&found, &again);
+        else
+            e->shown = mask_body(&e->arena, block->type->args, &e->body);
         diags_release(&again);
     }
     if (rc != OK) {

@@ -22,6 +22,7 @@ struct evaluation {
     struct arena arena;
     void *args;
     struct value body;
+    struct value shown; /* body with secrets masked by the table */
     struct exports_used used; /* their values are pointed to */
     struct config *config;    /* its tree's literals too; owned reference */
 };

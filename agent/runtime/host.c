@@ -138,6 +138,34 @@ bool host_reaches(struct runtime *rt, struct host *from, const struct host *to)
     return is_below;
 }
 
+void host_set_batch_hint(struct host *h, struct batch_hint hint)
+{
+    h->hint = hint;
+}
+
+/* The smaller of two where 0 says nothing. */
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+struct batch_hint host_batch_hint(struct host *h)
+{
+    struct batch_hint all = {0};
+
+    LIST_EACH (it, &h->rt->hosts) {
+        struct host *above = CONTAINER_OF(it, struct host, link);
+        const struct batch_hint *one = &above->hint;
+
+        if ((one->send_items == 0 && one->max_items == 0 && one->timeout_ns == 0) || !host_reaches(h->rt, above, h))
+            continue;
+        all.send_items = least(all.send_items, one->send_items);
+        all.max_items = least(all.max_items, one->max_items);
+        all.timeout_ns = (int64_t)least((uint64_t)all.timeout_ns, (uint64_t)one->timeout_ns);
+    }
+    return all;
+}
+
 static void wire_source(struct host *h, struct reach *found, struct gate **gates)
 {
     size_t n = 0;

@@ -137,7 +137,7 @@ bool runtime_write_component(struct runtime *rt, struct slice id, struct buf *js
         write_head(rt, h, json);
         buf_add_str(json, ",\"arguments\":");
         if (h->eval != NULL)
-            river_body_value_json(json, &h->eval->body);
+            river_body_value_json(json, &h->eval->shown);
         else
             buf_add_str(json, "[]");
         buf_add_str(json, ",\"exports\":");
@@ -164,7 +164,7 @@ void runtime_each_component(struct runtime *rt, void (*each)(void *ctx, const st
         buf_init(&arguments, LIMIT_CONFIG_FILE_BYTES);
         buf_init(&exports, LIMIT_CONFIG_FILE_BYTES);
         if (h->eval != NULL)
-            river_body_value_json(&arguments, &h->eval->body);
+            river_body_value_json(&arguments, &h->eval->shown);
         value_to_json(&exports, &h->exports->value, true);
         row.arguments = buf_slice(&arguments);
         row.exports = buf_slice(&exports);

@@ -20,18 +20,32 @@ struct barrier {
     void *arg;
 };
 
-struct runtime *runtime_new(const struct runtime_options *options)
+static void make_metrics(struct runtime *rt, struct metrics *m)
 {
     static const double bounds[] = {0.005, 0.025, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600};
+    static const size_t n = sizeof bounds / sizeof bounds[0];
+    const struct metric_label labels[] = {{"controller_id", ""}, {"controller_path", "/"}};
+
+    rt->evaluation_seconds = metrics_histogram(m, "alloy_component_evaluation_seconds",
+                                               "Time spent performing component evaluation", bounds, n, labels, 2);
+    rt->wait_seconds = metrics_histogram(m, "alloy_component_dependencies_wait_seconds",
+                                         "Time components wait to be evaluated after their dependency is updated.",
+                                         bounds, n, labels, 2);
+    rt->slow_seconds = metrics_counter(m, "alloy_component_evaluation_slow_seconds",
+                                       "Number of seconds spent evaluating components that take longer than 1 minute to "
+                                       "evaluate",
+                                       labels, 2);
+}
+
+struct runtime *runtime_new(const struct runtime_options *options)
+{
     struct runtime *rt = mem_zalloc(sizeof *rt);
 
     rt->options = *options;
     pthread_mutex_init(&rt->lock, NULL);
     list_init(&rt->hosts);
     list_init(&rt->requests);
-    rt->evaluation_seconds =
-        metrics_histogram(options->metrics, "alloy_component_evaluation_seconds",
-                          "Time spent performing component evaluation", bounds, sizeof bounds / sizeof bounds[0], NULL, 0);
+    make_metrics(rt, options->metrics);
     return rt;
 }
 
@@ -61,6 +75,8 @@ void runtime_free(struct runtime *rt)
         load_request_free(CONTAINER_OF(it, struct load_request, link));
     config_unref(rt->config);
     metric_unref(rt->evaluation_seconds);
+    metric_unref(rt->wait_seconds);
+    metric_unref(rt->slow_seconds);
     pthread_mutex_destroy(&rt->lock);
     mem_free(rt);
 }

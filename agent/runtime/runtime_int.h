@@ -55,6 +55,7 @@ struct host {
     char health_text[256];
     int64_t health_at_ns;
     atomic_uint users; /* scrapes in progress */
+    struct batch_hint hint; /* what this processor was asked for */
     unsigned height;   /* longest way down to a sink */
     struct host_step drain_step, close_step;
     struct timer *close_timer;
@@ -92,7 +93,8 @@ struct runtime {
     char hash[65];
     int64_t load_ok_at_ns;
     _Atomic uint64_t n_load_failures;
-    struct metric *evaluation_seconds;
+    struct metric *evaluation_seconds, *slow_seconds, *wait_seconds;
+    int64_t wanted_at_ns; /* when the evaluation that waits was asked for */
     struct stopping *stopping;
 };
 

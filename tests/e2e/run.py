@@ -8,10 +8,12 @@ usage: run.py --bin HYAGENT [--release HYAGENT] [--build DIR] [-k TEXT]... [--li
 -k, --filter  only tests whose module.name contains TEXT (may be given more than once)
 Logs: BUILD/logs/e2e/NAME.log. A test whose need of docker, prometheus, node_exporter, sdk or node is not met fails the
 run unless HY_ALLOW_SKIP (comma-separated) names that need; peers (loki, tempo of $HY_PEERS) may be missing."""
+
 import argparse
 import importlib
 import inspect
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -64,9 +66,18 @@ def in_venv(args):
 def child(args):
     """Runs one test in this process: 0 passed, 77 skipped, else failed. The reason is the last line of output."""
     from lib.context import Context, Skip
+
     function = dict(discover())[args.child]
-    ctx = Context(args.child, args.bin and args.bin.resolve(), args.release and args.release.resolve(),
-                  args.build.resolve(), REPO, args.tmp)
+    ctx = Context(
+        args.child,
+        args.bin and args.bin.resolve(),
+        args.release and args.release.resolve(),
+        args.build.resolve(),
+        REPO,
+        args.tmp,
+    )
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536), hard))
     result, reason = 0, ""
     try:
         function(ctx)
@@ -75,7 +86,10 @@ def child(args):
     except BaseException as e:
         traceback.print_exc(file=sys.stdout)
         last = traceback.extract_tb(e.__traceback__)[-1]
-        result, reason = 1, f"{type(e).__name__}: {e}" if str(e) else f"{type(e).__name__}: {last.line} (line {last.lineno})"
+        text = f"{e.code().name} {e.details()}" if hasattr(e, "details") and hasattr(e, "code") else str(e)
+        result, reason = 1, (
+            f"{type(e).__name__}: {text}" if text else f"{type(e).__name__}: {last.line} (line {last.lineno})"
+        )
     failure = ctx.close()
     if failure and result != 1:
         result, reason = 1, f"at the end: {type(failure).__name__}: {failure}"
@@ -97,7 +111,9 @@ def run_one(args, name, function, logs, tmp_root):
     if args.release:
         command += ["--release", str(args.release)]
     with open(log, "wb") as out:
-        p = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+        p = subprocess.Popen(
+            command, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
+        )
         try:
             code = p.wait(function.timeout + 15)
             reason = log.read_text(errors="replace").rstrip("\n").split("\n")[-1]
@@ -126,6 +142,7 @@ def main():
         return 0
     from lib import docker_util
     from lib.context import missing
+
     logs = args.build / "logs/e2e"
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)

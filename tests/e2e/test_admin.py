@@ -1,4 +1,5 @@
 """The admin endpoints: who is answered, what is shown, and that no secret ever is."""
+
 import json
 import os
 import socket
@@ -11,7 +12,9 @@ from lib.plan import status
 
 def ask(address, port, path, host=None, method="GET", origin=None):
     """The status code of one request from and to this address."""
-    head = f"{method} {path} HTTP/1.1\r\nHost: {host or f'{address}:{port}'}\r\nConnection: close\r\nContent-Length: 0\r\n"
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: {host or f'{address}:{port}'}\r\nConnection: close\r\nContent-Length: 0\r\n"
+    )
     if origin:
         head += f"Origin: {origin}\r\n"
     with socket.create_connection((address, port), timeout=5) as s:
@@ -23,11 +26,15 @@ def ask(address, port, path, host=None, method="GET", origin=None):
 def test_who_is_answered(ctx):
     """P-H9. The second address is not loopback; it lives in a network namespace of this test."""
     from lib import netns
+
     if not netns.enter():
         ctx.skip("needs root for a network namespace")
     port = free_port()
-    agent = ctx.agent('loki.echo "e" { }\n', args=[f"--server.http.listen-addr=0.0.0.0:{port}",
-                                                  "--server.http.allowed-hosts=agent.example,other.example"], port=port)
+    agent = ctx.agent(
+        'loki.echo "e" { }\n',
+        args=[f"--server.http.listen-addr=0.0.0.0:{port}", "--server.http.allowed-hosts=agent.example,other.example"],
+        port=port,
+    )
     api = "/api/v0/web/components"
     for path in ("/metrics", "/-/ready", "/-/healthy"):
         for address in ("127.0.0.1", netns.OTHER):
@@ -48,15 +55,20 @@ def test_who_is_answered(ctx):
 
 @e2e()
 def test_ready_and_healthy_do_not_wait_for_back_ends(ctx):
-    agent = ctx.agent(river.loki_write(f"http://127.0.0.1:{free_port()}/") + river.remote_write(f"http://127.0.0.1:{free_port()}/")
-                      + river.otlp_exporter(free_port()))
+    agent = ctx.agent(
+        river.loki_write(f"http://127.0.0.1:{free_port()}/")
+        + river.remote_write(f"http://127.0.0.1:{free_port()}/")
+        + river.otlp_exporter(free_port())
+    )
     assert agent.get("/-/ready")[0] == 200 and agent.get("/-/healthy")[0] == 200
 
 
 @e2e()
 def test_components_show_arguments_exports_and_health(ctx):
-    agent = ctx.agent('loki.relabel "r" {\n  forward_to = [loki.echo.e.receiver]\n  max_cache_size = 7\n}\nloki.echo "e" { }\n'
-                      'local.file "x" {\n  filename = "/nowhere/at/all"\n}\n')
+    agent = ctx.agent(
+        'loki.relabel "r" {\n  forward_to = [loki.echo.e.receiver]\n  max_cache_size = 7\n}\nloki.echo "e" { }\n'
+        'local.file "x" {\n  filename = "/nowhere/at/all"\n}\n'
+    )
     listed = agent.components()
     assert set(listed) >= {"loki.relabel.r", "loki.echo.e", "local.file.x"}, set(listed)
     for c in listed.values():
@@ -85,7 +97,8 @@ def test_secrets_are_shown_nowhere(ctx):
     secret.write_text(CANARY + "-file")
     log = ctx.tmp / "a.log"
     log.write_text("x\n")
-    text = f"""
+    text = (
+        f"""
 local.file "s" {{
   filename  = {river.string(secret)}
   is_secret = true
@@ -103,18 +116,28 @@ otelcol.auth.headers "h" {{
     value = "{CANARY}-header"
   }}
 }}
-""" + river.otlp_exporter(free_port(), "a", "    auth = otelcol.auth.basic.a.handler") \
-        + river.otlphttp_exporter(free_port(), "b", "    auth = otelcol.auth.bearer.b.handler") \
-        + river.otlp_exporter(free_port(), "c", "    auth = otelcol.auth.headers.h.handler") \
-        + river.file_source(str(log), "loki.write.out.receiver, loki.write.env.receiver") \
-        + river.loki_write(sink.url, more=f'basic_auth {{\n username = "u"\n password = "{CANARY}-loki"\n}}') \
-        + river.loki_write(sink.url, "env", more='bearer_token = local.file.s.content') \
-        + river.remote_write(f"http://user:{CANARY}-url@127.0.0.1:{free_port()}/", more=f'authorization {{\n credentials = "{CANARY}-rw"\n}}') \
-        + river.scrape([{"__address__": f"127.0.0.1:{free_port()}", "job": "j"}], "prometheus.remote_write.out.receiver",
-                       more=f'basic_auth {{\n username = "u"\n password = "{CANARY}-scrape"\n}}')
+"""
+        + river.otlp_exporter(free_port(), "a", "    auth = otelcol.auth.basic.a.handler")
+        + river.otlphttp_exporter(free_port(), "b", "    auth = otelcol.auth.bearer.b.handler")
+        + river.otlp_exporter(free_port(), "c", "    auth = otelcol.auth.headers.h.handler")
+        + river.file_source(str(log), "loki.write.out.receiver, loki.write.env.receiver")
+        + river.loki_write(sink.url, more=f'basic_auth {{\n username = "u"\n password = "{CANARY}-loki"\n}}')
+        + river.loki_write(sink.url, "env", more='bearer_token = local.file.s.content')
+        + river.remote_write(
+            f"http://user:{CANARY}-url@127.0.0.1:{free_port()}/",
+            more=f'authorization {{\n credentials = "{CANARY}-rw"\n}}',
+        )
+        + river.scrape(
+            [{"__address__": f"127.0.0.1:{free_port()}", "job": "j"}],
+            "prometheus.remote_write.out.receiver",
+            more=f'basic_auth {{\n username = "u"\n password = "{CANARY}-scrape"\n}}',
+        )
+    )
     agent = ctx.agent('logging {\n  level = "debug"\n}\n' + text)
     wait_for(lambda: len(sink.requests) >= 2, 10, "both loki.write were refused")
-    assert any((r.headers.get("Authorization") or "").endswith(CANARY + "-file") for r in sink.requests), "the secret is used"
+    assert any(
+        (r.headers.get("Authorization") or "").endswith(CANARY + "-file") for r in sink.requests
+    ), "the secret is used"
     agent.reload(expect=200)
     bodies = {"log": agent.stderr()}
     for path in ("/", "/metrics", "/api/v0/web/components", "/-/healthy", "/-/support"):
@@ -146,11 +169,15 @@ def test_page_and_api_escape_what_they_show(ctx):
 @e2e()
 def test_admin_survives_garbage(ctx):
     agent = ctx.agent("")
-    rows = [b"\0\1\2\3\r\n\r\n", b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
-            b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
-            b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-            b"GET /api/v0/web/components/%2e%2e/%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-            b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20000 + b"\r\n"]
+    rows = [
+        b"\0\1\2\3\r\n\r\n",
+        b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET /api/v0/web/components/%2e%2e/%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 20000 + b"\r\n",
+    ]
     for row in rows:
         try:
             answer = raw_http(agent.port, row, timeout=2)
@@ -163,15 +190,25 @@ def test_admin_survives_garbage(ctx):
 @e2e()
 def test_metrics_page_is_well_formed_and_names_are_alloys(ctx):
     from lib.target import Target
+
     target = ctx.started(Target("x 1\n"))
     sink = ctx.remote_write()
-    agent = ctx.agent(river.scrape([{"__address__": target.address, "job": "j"}], "prometheus.remote_write.out.receiver")
-                      + river.remote_write(sink.url))
+    agent = ctx.agent(
+        river.scrape([{"__address__": target.address, "job": "j"}], "prometheus.remote_write.out.receiver")
+        + river.remote_write(sink.url)
+    )
     wait_for(lambda: sink.select("x"), 10, "a sample")
     m = agent.metrics()
-    for name in ("alloy_build_info", "alloy_component_controller_running_components", "alloy_config_last_load_successful",
-                 "prometheus_forwarded_samples_total", "prometheus_remote_storage_samples_total", "process_resident_memory_bytes",
-                 "hyagent_component_items_total", "hyagent_endpoint_enqueued_total"):
+    for name in (
+        "alloy_build_info",
+        "alloy_component_controller_running_components",
+        "alloy_config_last_load_successful",
+        "prometheus_forwarded_samples_total",
+        "prometheus_remote_storage_samples_total",
+        "process_resident_memory_bytes",
+        "hyagent_component_items_total",
+        "hyagent_endpoint_enqueued_total",
+    ):
         assert m.has(name), f"{name} is not in /metrics"
     assert m.sum("alloy_config_last_load_successful") == 1
     assert m.sum("prometheus_remote_storage_samples_total") >= 6

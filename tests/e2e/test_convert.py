@@ -1,4 +1,5 @@
 """OTLP into Prometheus and Loki, by the OpenTelemetry specifications' mapping."""
+
 import json
 import math
 import time
@@ -11,14 +12,17 @@ from lib.net import free_port, wait_for
 def to_prometheus(ctx, more=""):
     sink = ctx.remote_write()
     port = free_port()
-    agent = ctx.agent(river.otlp_receiver(port, None, to="otelcol.exporter.prometheus.p.input")
-                      + f'otelcol.exporter.prometheus "p" {{\n  forward_to = [prometheus.remote_write.out.receiver]\n{more}\n}}\n'
-                      + river.remote_write(sink.url))
+    agent = ctx.agent(
+        river.otlp_receiver(port, None, to="otelcol.exporter.prometheus.p.input")
+        + f'otelcol.exporter.prometheus "p" {{\n  forward_to = [prometheus.remote_write.out.receiver]\n{more}\n}}\n'
+        + river.remote_write(sink.url)
+    )
     return agent, sink, port
 
 
 def metrics_request():
     from lib import otlp_raw
+
     msg = otlp_raw.gauges(2, name="room.temperature-now", service="shop")
     rm = msg.resource_metrics[0]
     rm.resource.attributes.add(key="service.namespace").value.string_value = "ns"
@@ -31,6 +35,7 @@ def metrics_request():
 
     def add(name, unit=""):
         return rm.scope_metrics[0].metrics.add(name=name, unit=unit, description=f"about {name}")
+
     s = add("http.requests", "1").sum
     s.aggregation_temporality, s.is_monotonic = 2, True
     p = s.data_points.add(time_unix_nano=now, start_time_unix_nano=now - 10**9, as_int=7)
@@ -59,6 +64,7 @@ def metrics_request():
 def test_otlp_metrics_become_prometheus_series(ctx):
     from lib import otlp_raw
     from lib.rw_sink import is_stale
+
     agent, sink, port = to_prometheus(ctx)
     msg, ms = metrics_request()
     ctx.started(otlp_raw.GrpcClient(port)).export("metrics", msg)
@@ -70,8 +76,9 @@ def test_otlp_metrics_become_prometheus_series(ctx):
         found = sink.select(name)
         want = tuple(sorted({**base, **labels}.items()))
         assert want in found, f"{name}{labels}: there is {list(found)}"
-        (at, v), = found[want]
+        ((at, v),) = found[want]
         return v, at
+
     assert value("room_temperature_now_celsius", i="0")[0] == 0.5
     assert value("http_requests_total", http_method="GET", ok="true") == (7.0, ms)
     assert value("data_sent_bytes_total") == (1.5, ms)
@@ -81,7 +88,7 @@ def test_otlp_metrics_become_prometheus_series(ctx):
     assert value("latency_milliseconds_sum")[0] == 12.5 and value("latency_milliseconds_count")[0] == 6
     assert value("old_summary_seconds", quantile="0.5")[0] == 2.0
     assert value("old_summary_seconds_count")[0] == 4 and value("old_summary_seconds_sum")[0] == 8
-    info, = sink.select("target_info").items()
+    (info,) = sink.select("target_info").items()
     assert dict(info[0]) == {"job": "ns/shop", "instance": "i-1", "host_name": "h1"} and info[1][0][1] == 1.0, info
     assert not [n for n in sink.names() if "delta" in n], "a delta became a cumulative series"
     gone = sink.select("gone")
@@ -95,8 +102,12 @@ def test_otlp_metrics_become_prometheus_series(ctx):
 @e2e(needs=["sdk"])
 def test_resource_attributes_become_labels_when_asked(ctx):
     from lib import otlp_raw
-    _, sink, port = to_prometheus(ctx, "resource_to_telemetry_conversion = true\nadd_metric_suffixes = false\n"
-                                       "include_target_info = false\ninclude_scope_labels = false")
+
+    _, sink, port = to_prometheus(
+        ctx,
+        "resource_to_telemetry_conversion = true\nadd_metric_suffixes = false\n"
+        "include_target_info = false\ninclude_scope_labels = false",
+    )
     msg, _ = metrics_request()
     ctx.started(otlp_raw.GrpcClient(port)).export("metrics", msg)
     wait_for(lambda: sink.select("queue_size"), 10, "the series")
@@ -109,11 +120,14 @@ def test_resource_attributes_become_labels_when_asked(ctx):
 @e2e(needs=["sdk", "prometheus"], timeout=40)
 def test_the_sdks_metrics_are_queried_back_from_a_real_prometheus(ctx):
     from lib import sdk_python as sdk
+
     prom = ctx.prometheus()
     port = free_port()
-    ctx.agent(river.otlp_receiver(port, None, to="otelcol.exporter.prometheus.p.input")
-              + 'otelcol.exporter.prometheus "p" {\n  forward_to = [prometheus.remote_write.out.receiver]\n}\n'
-              + river.remote_write(prom.url))
+    ctx.agent(
+        river.otlp_receiver(port, None, to="otelcol.exporter.prometheus.p.input")
+        + 'otelcol.exporter.prometheus "p" {\n  forward_to = [prometheus.remote_write.out.receiver]\n}\n'
+        + river.remote_write(prom.url)
+    )
     sdk.send_metrics(sdk.exporters("grpc", port)[1], rounds=1)
     wait_for(lambda: prom.query("e2e_requests_total"), 10, "the counter")
     values = {(m["http_method"], m["job"]): v for m, v in prom.query("e2e_requests_total")}
@@ -121,33 +135,50 @@ def test_the_sdks_metrics_are_queried_back_from_a_real_prometheus(ctx):
     wait_for(lambda: prom.query("e2e_latency_milliseconds_count"), 5, "the histogram")
     assert prom.query("e2e_latency_milliseconds_count")[0][1] == 5
     assert {m["le"]: v for m, v in prom.query("e2e_latency_milliseconds_bucket")} == {
-        "1": 1, "5": 3, "10": 3, "50.5": 4, "+Inf": 5} or \
-        {float(m["le"]): v for m, v in prom.query("e2e_latency_milliseconds_bucket")} == {
-            1.0: 1, 5.0: 3, 10.0: 3, 50.5: 4, math.inf: 5}
+        "1": 1,
+        "5": 3,
+        "10": 3,
+        "50.5": 4,
+        "+Inf": 5,
+    } or {float(m["le"]): v for m, v in prom.query("e2e_latency_milliseconds_bucket")} == {
+        1.0: 1,
+        5.0: 3,
+        10.0: 3,
+        50.5: 4,
+        math.inf: 5,
+    }
     assert prom.query("e2e_temperature_celsius")[0][1] == -4.5
 
 
 def to_loki(ctx):
     sink = ctx.loki()
     port = free_port()
-    agent = ctx.agent(river.otlp_receiver(port, None, to="otelcol.exporter.loki.l.input")
-                      + 'otelcol.exporter.loki "l" {\n  forward_to = [loki.write.out.receiver]\n}\n'
-                      + river.loki_write(sink.url))
+    agent = ctx.agent(
+        river.otlp_receiver(port, None, to="otelcol.exporter.loki.l.input")
+        + 'otelcol.exporter.loki "l" {\n  forward_to = [loki.write.out.receiver]\n}\n'
+        + river.loki_write(sink.url)
+    )
     return agent, sink, port
 
 
 @e2e(needs=["sdk"])
 def test_otlp_logs_become_loki_entries(ctx):
     from lib import otlp_raw
+
     agent, sink, port = to_loki(ctx)
-    msg = otlp_raw.logs(3, service="shop", attributes={"http.route": "/a", "loki.attribute.labels": "http.route"},
-                        resource={"service.namespace": "ns", "service.instance.id": "i-1"})
+    msg = otlp_raw.logs(
+        3,
+        service="shop",
+        attributes={"http.route": "/a", "loki.attribute.labels": "http.route"},
+        resource={"service.namespace": "ns", "service.instance.id": "i-1"},
+    )
     records = msg.resource_logs[0].scope_logs[0].log_records
     records[0].trace_id, records[0].span_id = b"\1" * 16, b"\2" * 8
     ctx.started(otlp_raw.GrpcClient(port)).export("logs", msg)
     wait_for(lambda: sink.count() == 3, 10, "three entries")
-    assert sink.label_sets() == [{"exporter": "OTLP", "job": "ns/shop", "instance": "i-1", "level": "INFO",
-                                  "http_route": "/a"}], sink.label_sets()
+    assert sink.label_sets() == [
+        {"exporter": "OTLP", "job": "ns/shop", "instance": "i-1", "level": "INFO", "http_route": "/a"}
+    ], sink.label_sets()
     entries = sink.select(job="ns/shop")
     assert [e.ts for e in entries] == [r.time_unix_nano for r in records]
     docs = [json.loads(e.line) for e in entries]
@@ -160,6 +191,7 @@ def test_otlp_logs_become_loki_entries(ctx):
 @e2e(needs=["sdk"])
 def test_otlp_log_bodies_of_every_type_reach_loki(ctx):
     from lib import otlp_raw
+
     _, sink, port = to_loki(ctx)
     msg = otlp_raw.logs(6)
     records = msg.resource_logs[0].scope_logs[0].log_records

@@ -1,4 +1,5 @@
 """Containers of a real dockerd to Loki, by the API and straight from the json-file logs."""
+
 import os
 import time
 
@@ -111,10 +112,12 @@ def test_100000_lines_arrive_in_order_once_both_ways_with_the_same_labels(ctx):
             stamps = [e.ts for e in sink.select(stream=stream)]
             assert stamps == sorted(stamps), f"{way} {stream}: timestamps go back"
         sink.assert_clean()
-        assert labels_of(sink) == sorted(tuple(sorted({"container": name, "stream": s, "team": "t-ä"}.items()))
-                                         for s in ("stdout", "stderr")), f"{way}: {sink.label_sets()}"
-    assert [(e.ts, e.line) for e in api.select(stream="stdout")] == [(e.ts, e.line) for e in files.select(stream="stdout")], \
-        "the two ways give different timestamps"
+        assert labels_of(sink) == sorted(
+            tuple(sorted({"container": name, "stream": s, "team": "t-ä"}.items())) for s in ("stdout", "stderr")
+        ), f"{way}: {sink.label_sets()}"
+    assert [(e.ts, e.line) for e in api.select(stream="stdout")] == [
+        (e.ts, e.line) for e in files.select(stream="stdout")
+    ], "the two ways give different timestamps"
     agent.assert_balanced()
     agent.stop()
     agent.start()
@@ -217,9 +220,11 @@ def test_rotated_json_file_logs_lose_and_repeat_nothing(ctx):
     d = ctx.docker()
     sink = ctx.loki()
     ctx.agent(discovery(d) + by_file(sink.url))
-    name = d.run("i=1; while [ $i -le 3000 ]; do echo \"line $i of a log that is rotated by dockerd\"; i=$((i+1)); "
-                 "[ $((i % 300)) = 0 ] && sleep 1; done; sleep 60",
-                 options=["--log-opt", "max-size=100k", "--log-opt", "max-file=3"])
+    name = d.run(
+        "i=1; while [ $i -le 3000 ]; do echo \"line $i of a log that is rotated by dockerd\"; i=$((i+1)); "
+        "[ $((i % 300)) = 0 ] && sleep 1; done; sleep 60",
+        options=["--log-opt", "max-size=100k", "--log-opt", "max-file=3"],
+    )
     want = [f"line {i} of a log that is rotated by dockerd" for i in range(1, 3001)]
     wait_for(lambda: len(sink.lines(container=name)) >= 3000, 40, "3000 lines")
     time.sleep(1)
@@ -233,6 +238,7 @@ def test_default_river_in_a_container_with_a_dead_loki_does_not_feed_back(ctx):
     """hyagent's own container writes its log where it reads; none of that may come back, and the log stays small."""
     from lib.loki_sink import LokiSink
     from lib.net import free_port
+
     d = ctx.docker()
     loki_port, admin = free_port(), free_port()
     sock = d.host.removeprefix("unix://")
@@ -241,19 +247,49 @@ def test_default_river_in_a_container_with_a_dead_loki_does_not_feed_back(ctx):
     name = f"hye2e-{d.run_id}-agent"
     data = ctx.tmp / "data"
     data.mkdir()
-    mounts = [x for p in ("/usr", "/lib", "/lib64", "/etc/ssl", str(ctx.release.parent), str(ctx.repo / "pipelines"))
-              if os.path.exists(p) for x in ("-v", f"{os.path.realpath(p)}:{p}:ro")]
-    env = {"DOCKER_HOST": "unix:///run/docker.sock", "HYAGENT_LOKI_URL": f"http://127.0.0.1:{loki_port}/loki/api/v1/push",
-           "HYAGENT_TRACES": "off", "HYAGENT_METRICS": "off", "HYAGENT_OTLP_GRPC": f"127.0.0.1:{free_port()}",
-           "HYAGENT_OTLP_HTTP": f"127.0.0.1:{free_port()}"}
-    docker("run", "-d", "--name", name, "--network", "host", "--label", f"hyagent.e2e={d.run_id}", *mounts,
-           "-v", f"{sock}:/run/docker.sock", "-v", f"{root}/containers:{root}/containers:ro", "-v", f"{data}:/data",
-           *[x for k, v in env.items() for x in ("-e", f"{k}={v}")], d.image,
-           str(ctx.release), f"--config={ctx.repo}/pipelines/default.river", "--storage.path=/data",
-           f"--server.http.listen-addr=127.0.0.1:{admin}")
+    mounts = [
+        x
+        for p in ("/usr", "/lib", "/lib64", "/etc/ssl", str(ctx.release.parent), str(ctx.repo / "pipelines"))
+        if os.path.exists(p)
+        for x in ("-v", f"{os.path.realpath(p)}:{p}:ro")
+    ]
+    env = {
+        "DOCKER_HOST": "unix:///run/docker.sock",
+        "HYAGENT_LOKI_URL": f"http://127.0.0.1:{loki_port}/loki/api/v1/push",
+        "HYAGENT_TRACES": "off",
+        "HYAGENT_METRICS": "off",
+        "HYAGENT_OTLP_GRPC": f"127.0.0.1:{free_port()}",
+        "HYAGENT_OTLP_HTTP": f"127.0.0.1:{free_port()}",
+    }
+    docker(
+        "run",
+        "-d",
+        "--name",
+        name,
+        "--network",
+        "host",
+        "--label",
+        f"hyagent.e2e={d.run_id}",
+        *mounts,
+        "-v",
+        f"{sock}:/run/docker.sock",
+        "-v",
+        f"{root}/containers:{root}/containers:ro",
+        "-v",
+        f"{data}:/data",
+        *[x for k, v in env.items() for x in ("-e", f"{k}={v}")],
+        d.image,
+        str(ctx.release),
+        f"--config={ctx.repo}/pipelines/default.river",
+        "--storage.path=/data",
+        f"--server.http.listen-addr=127.0.0.1:{admin}",
+    )
     from lib.net import http
+
     ctx.on_exit(lambda: ctx.log(docker("logs", name, check=False).stderr[-4000:]))
-    wait_for(lambda: http(f"http://127.0.0.1:{admin}/-/ready", timeout=2)[0] == 200, 10, "hyagent in the container is ready")
+    wait_for(
+        lambda: http(f"http://127.0.0.1:{admin}/-/ready", timeout=2)[0] == 200, 10, "hyagent in the container is ready"
+    )
     time.sleep(20)
     own = docker("logs", name).stderr.splitlines()
     assert len(own) < 60, f"{len(own)} lines of its own in 20 s with a dead Loki"
@@ -270,6 +306,7 @@ def test_default_river_in_a_container_with_a_dead_loki_does_not_feed_back(ctx):
 @e2e(needs=["docker", "loki"], timeout=120)
 def test_a_real_loki_takes_100000_lines_of_a_container(ctx):
     from lib.peers import Loki
+
     d = ctx.docker()
     loki = ctx.started(Loki(ctx))
     ctx.agent(discovery(d) + by_file(loki.url))

@@ -1,4 +1,5 @@
 """Log files to Loki: followed, rotated, truncated, resumed; nothing lost, nothing twice, in order."""
+
 import json
 import os
 import shutil
@@ -33,8 +34,10 @@ def difference(got, want):
     missing, extra = set(want) - set(got), set(got) - set(want)
     twice = len(got) - len(set(got))
     at = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(len(got), len(want)))
-    return (f"{len(got)} lines instead of {len(want)}: {len(missing)} missing {sorted(missing)[:3]}, {len(extra)} unknown "
-            f"{sorted(extra)[:3]}, {twice} twice; first difference at {at}: {got[at:at + 2]} instead of {want[at:at + 2]}")
+    return (
+        f"{len(got)} lines instead of {len(want)}: {len(missing)} missing {sorted(missing)[:3]}, {len(extra)} unknown "
+        f"{sorted(extra)[:3]}, {twice} twice; first difference at {at}: {got[at:at + 2]} instead of {want[at:at + 2]}"
+    )
 
 
 def numbered(first, last):
@@ -139,7 +142,9 @@ def test_sigterm_and_start_again_resumes_at_the_checkpoint(ctx):
     time.sleep(0.5)
     got = sink.lines()
     assert len(got) == len(set(got)), "lines came twice"
-    assert got[:1500] == numbered(1, 1500) and [x for x in got if x in set(numbered(1511, 1600))] == numbered(1511, 1600)
+    assert got[:1500] == numbered(1, 1500) and [x for x in got if x in set(numbered(1511, 1600))] == numbered(
+        1511, 1600
+    )
 
 
 @e2e(timeout=90)
@@ -147,6 +152,7 @@ def test_sigkill_under_load_loses_nothing(ctx):
     """Killed at odd moments while writing goes on: every line arrives; with a quiet second before it, none twice."""
     import random
     import threading
+
     sink = ctx.loki()
     sink.plan.default = status(503)  # first nothing gets out at all
     log = ctx.tmp / "a.log"
@@ -227,6 +233,7 @@ def test_new_files_are_found_and_removed_ones_let_go(ctx):
     def is_open():
         links = [os.readlink(f"/proc/{agent.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{agent.pid}/fd")]
         return any("one.log" in x for x in links)
+
     wait_for(lambda: not is_open(), 20, "the removed file is closed")
     append(folder / "two.log", ["four"])
     wait_for(lambda: "four" in sink.lines(), 5, "the rest goes on")
@@ -239,8 +246,10 @@ def test_a_missing_file_is_said_once_and_read_when_it_comes(ctx):
     here, later = ctx.tmp / "here.log", ctx.tmp / "later.log"
     append(here, ["here"])
     targets = ", ".join(river.target({"__path__": str(p), "job": "x"}) for p in (here, later))
-    agent = ctx.agent(f'loki.source.file "f" {{\n targets = [{targets}]\n forward_to = [loki.write.out.receiver]\n}}\n'
-                      + river.loki_write(sink.url))
+    agent = ctx.agent(
+        f'loki.source.file "f" {{\n targets = [{targets}]\n forward_to = [loki.write.out.receiver]\n}}\n'
+        + river.loki_write(sink.url)
+    )
     wait_for(lambda: sink.lines() == ["here"], 10, "the other file is read")
     time.sleep(3)
     said = [x for x in agent.stderr().splitlines() if "later.log" in x]
@@ -254,7 +263,9 @@ def test_hostile_lines_do_not_hurt_their_neighbours(ctx):
     """Invalid UTF-8, NUL, a line over Loki's limit: the neighbours arrive, the sink refuses nothing, losses are counted."""
     sink = ctx.loki()
     log = ctx.tmp / "a.log"
-    log.write_bytes(b"before\n" + b"bad \xff\xfe\xc3 bytes\n" + b"nul \x00 byte\n" + b"x" * (300 << 10) + b"\n" + b"after\n")
+    log.write_bytes(
+        b"before\n" + b"bad \xff\xfe\xc3 bytes\n" + b"nul \x00 byte\n" + b"x" * (300 << 10) + b"\n" + b"after\n"
+    )
     agent = tail(ctx, sink, str(log))
     wait_for(lambda: "after" in sink.lines(), 10, "the last line")
     got = sink.lines()
@@ -265,7 +276,9 @@ def test_hostile_lines_do_not_hurt_their_neighbours(ctx):
     sink.assert_clean()
     cut = [x for x in got if x.startswith("xxx")]
     ledger = agent.ledger()
-    dropped = sum(ledger.component(c, "dropped") for c in ledger.components()) + ledger.endpoint("loki.write.out", "dropped")
+    dropped = sum(ledger.component(c, "dropped") for c in ledger.components()) + ledger.endpoint(
+        "loki.write.out", "dropped"
+    )
     assert cut or dropped == 1, f"the long line vanished: cut {len(cut)}, dropped {dropped}"
     agent.assert_balanced()
 
@@ -280,14 +293,18 @@ def test_loki_limits_are_kept_before_sending(ctx):
     agent = ctx.agent(
         f'loki.source.file "f" {{\n targets = [{river.target(many)}, '
         f'{river.target({"__path__": str(ctx.tmp / "good.log"), "job": "g"})}]\n'
-        ' forward_to = [loki.write.out.receiver]\n}\n' + river.loki_write(sink.url))
+        ' forward_to = [loki.write.out.receiver]\n}\n' + river.loki_write(sink.url)
+    )
     wait_for(lambda: sink.lines(job="g") == ["good"], 10, "the good stream")
     time.sleep(0.5)
     assert sink.count() == 1
     sink.assert_clean()
     ledger = agent.ledger()
-    assert ledger.component("loki.write.out", "dropped", reason="label_limit") \
-        + ledger.endpoint("loki.write.out", "dropped", reason="label_limit") == 1
+    assert (
+        ledger.component("loki.write.out", "dropped", reason="label_limit")
+        + ledger.endpoint("loki.write.out", "dropped", reason="label_limit")
+        == 1
+    )
     agent.assert_balanced()
 
 
@@ -314,20 +331,29 @@ def test_429_and_5xx_are_retried_and_400_is_not(ctx):
 @e2e()
 def test_tenant_credentials_headers_and_external_labels(ctx):
     import base64
-    sink = ctx.loki(require_tenant=True, required_headers={
-        "Authorization": "Basic " + base64.b64encode(b"user:s3cret").decode(), "X-Extra": "yes"})
+
+    sink = ctx.loki(
+        require_tenant=True,
+        required_headers={"Authorization": "Basic " + base64.b64encode(b"user:s3cret").decode(), "X-Extra": "yes"},
+    )
     log = ctx.tmp / "a.log"
     secret = ctx.tmp / "password"
     secret.write_text("s3cret\n")
     append(log, ["hello"])
-    ctx.agent(river.file_source(str(log), "loki.write.out.receiver") + river.loki_write(
-        sink.url, outer='  external_labels = {cluster = "c1", job = "not this"}', more=f"""
+    ctx.agent(
+        river.file_source(str(log), "loki.write.out.receiver")
+        + river.loki_write(
+            sink.url,
+            outer='  external_labels = {cluster = "c1", job = "not this"}',
+            more=f"""
     tenant_id = "team-a"
     headers   = {{"X-Extra" = "yes"}}
     basic_auth {{
       username      = "user"
       password_file = {river.string(secret)}
-    }}"""))
+    }}""",
+        )
+    )
     wait_for(lambda: sink.count("team-a") == 1, 10, "the line of tenant team-a")
     assert sink.label_sets() == [{"job": "files", "filename": str(log), "cluster": "c1"}], sink.label_sets()
     assert all(r.headers.get("User-Agent") for r in sink.requests)
@@ -386,22 +412,31 @@ def test_process_stages_do_what_the_documentation_says(ctx):
     sink = ctx.loki()
     log = ctx.tmp / "a.log"
     now = datetime.now(timezone.utc).replace(microsecond=123456)
-    rows = [{"level": "info", "message": "hello password=hunter2 end", "ts": now.isoformat(), "ctx": {"user": "ä"},
-             "trace_id": "abc"},
-            {"level": "error", "message": "disk full", "ts": now.isoformat(), "ctx": {"user": "ä"}},
-            {"level": "debug", "message": "never"}, {"level": "info", "message": "GET /healthz"}]
+    rows = [
+        {
+            "level": "info",
+            "message": "hello password=hunter2 end",
+            "ts": now.isoformat(),
+            "ctx": {"user": "ä"},
+            "trace_id": "abc",
+        },
+        {"level": "error", "message": "disk full", "ts": now.isoformat(), "ctx": {"user": "ä"}},
+        {"level": "debug", "message": "never"},
+        {"level": "info", "message": "GET /healthz"},
+    ]
     append(log, [json.dumps(r) for r in rows] + ["no json at all"])
     agent = ctx.agent(river.file_source(str(log), "loki.process.p.receiver") + PIPELINE + river.loki_write(sink.url))
     wait_for(lambda: sink.count() >= 3, 10, "three lines")
     time.sleep(0.5)
     ts = int(now.timestamp()) * 10**9 + 123456000
-    first, = sink.select(level="info")
+    (first,) = sink.select(level="info")
     assert (first.line, first.ts, first.metadata) == ("INFO: hello password=*** end", ts, {"trace_id": "abc"}), first
-    second, = sink.select(level="error")
+    (second,) = sink.select(level="error")
     assert (second.line, second.ts) == ("ERROR: disk full", ts), second
     assert {frozenset(x.items()) for x in sink.label_sets()} >= {
         frozenset({"job": "files", "level": "info", "renamed": "ä"}.items()),
-        frozenset({"job": "files", "level": "error", "renamed": "ä", "alert": "disk"}.items())}, sink.label_sets()
+        frozenset({"job": "files", "level": "error", "renamed": "ä", "alert": "disk"}.items()),
+    }, sink.label_sets()
     assert sink.count() == 3, [e for e in sink.select()]
     agent.assert_balanced()
     assert agent.ledger().component("loki.process.p", "dropped", reason="rule") == 2
@@ -412,7 +447,10 @@ def test_process_stages_do_what_the_documentation_says(ctx):
 def test_multiline_regex_logfmt_and_relabel(ctx):
     sink = ctx.loki()
     log = ctx.tmp / "a.log"
-    append(log, ["2024-01-01 ERROR boom", "\tat a.b.C", "\tat d.e.F", "2024-01-02 INFO fine", "2024-01-03 WARN last", "\tmore"])
+    append(
+        log,
+        ["2024-01-01 ERROR boom", "\tat a.b.C", "\tat d.e.F", "2024-01-02 INFO fine", "2024-01-03 WARN last", "\tmore"],
+    )
     ctx.agent(river.file_source(str(log), "loki.process.p.receiver") + r"""
 loki.process "p" {
   stage.multiline {
@@ -443,7 +481,10 @@ loki.relabel "r" {
 """ + river.loki_write(sink.url))
     wait_for(lambda: sink.count() >= 2, 10, "two entries")
     time.sleep(0.5)
-    assert sink.lines() == ["2024-01-01 ERROR boom\n\tat a.b.C\n\tat d.e.F", "2024-01-03 WARN last\n\tmore"], sink.lines()
+    assert sink.lines() == [
+        "2024-01-01 ERROR boom\n\tat a.b.C\n\tat d.e.F",
+        "2024-01-03 WARN last\n\tmore",
+    ], sink.lines()
     assert {x["both"] for x in sink.label_sets()} == {"files/ERROR", "files/WARN"}
 
 
@@ -453,8 +494,10 @@ def test_kubernetes_log_files_are_joined_and_stamped(ctx):
     log = ctx.tmp / "0.log"
     second = int(time.time())
     stamp = datetime.fromtimestamp(second, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
-    log.write_text(f"{stamp}.000000001Z stdout F one\n{stamp}.000000002Z stdout P start \n{stamp}.000000003Z stderr F other\n"
-                   f"{stamp}.000000004Z stdout P middle \n{stamp}.000000005Z stdout F end\n{stamp}.5Z stdout F \n")
+    log.write_text(
+        f"{stamp}.000000001Z stdout F one\n{stamp}.000000002Z stdout P start \n{stamp}.000000003Z stderr F other\n"
+        f"{stamp}.000000004Z stdout P middle \n{stamp}.000000005Z stdout F end\n{stamp}.5Z stdout F \n"
+    )
     ctx.agent(river.file_source(str(log), "loki.process.p.receiver") + """
 loki.process "p" {
   stage.cri { }
@@ -487,11 +530,14 @@ def test_a_backlog_is_read_in_order_once(ctx):
 def test_a_dead_loki_is_said_seldom_and_forgotten_when_it_is_back(ctx):
     from lib.loki_sink import LokiSink
     from lib.net import free_port
+
     port = free_port()
     log = ctx.tmp / "a.log"
     append(log, numbered(1, 1000))
-    agent = ctx.agent(river.file_source(str(log), "loki.write.out.receiver")
-                      + river.loki_write(f"http://127.0.0.1:{port}/loki/api/v1/push"))
+    agent = ctx.agent(
+        river.file_source(str(log), "loki.write.out.receiver")
+        + river.loki_write(f"http://127.0.0.1:{port}/loki/api/v1/push")
+    )
     for i in range(8):
         append(log, numbered(1001 + 100 * i, 1100 + 100 * i))
         time.sleep(1)
@@ -506,6 +552,7 @@ def test_a_dead_loki_is_said_seldom_and_forgotten_when_it_is_back(ctx):
 @e2e(needs=["loki"], timeout=90)
 def test_a_real_loki_takes_the_lines(ctx):
     from lib.peers import Loki
+
     loki = ctx.started(Loki(ctx))
     log = ctx.tmp / "a.log"
     append(log, numbered(1, 20000))

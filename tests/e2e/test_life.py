@@ -1,4 +1,5 @@
 """Reload, shutdown, restart: what stays, what is said, and how long it takes."""
+
 import os
 import signal
 import socket
@@ -16,6 +17,7 @@ def load(port, stop, done, signal_="logs"):
     """A client that sends until stop is set; done collects the numbers that were accepted."""
     import grpc
     from lib import otlp_raw
+
     client = otlp_raw.GrpcClient(port)
     n = 0
     while not stop.is_set():
@@ -38,7 +40,9 @@ def test_sighup_under_load_keeps_what_did_not_change(ctx):
     append(log, [])
 
     def config(value):
-        return (river.otlp_receiver(*ports, to="otelcol.processor.attributes.a.input") + f"""
+        return (
+            river.otlp_receiver(*ports, to="otelcol.processor.attributes.a.input")
+            + f"""
 otelcol.processor.attributes "a" {{
   action {{
     key    = "version"
@@ -47,7 +51,11 @@ otelcol.processor.attributes "a" {{
   }}
 {river.outputs(*["otelcol.exporter.otlp.out.input"] * 3)}
 }}
-""" + river.otlp_exporter(sink.port) + river.file_source(str(log), "loki.write.out.receiver") + river.loki_write(loki.url))
+"""
+            + river.otlp_exporter(sink.port)
+            + river.file_source(str(log), "loki.write.out.receiver")
+            + river.loki_write(loki.url)
+        )
 
     agent = ctx.agent(config("0"))
     stop, done = threading.Event(), []
@@ -64,8 +72,11 @@ otelcol.processor.attributes "a" {{
         append(log, numbered(lines + 1, lines + 20))
         lines += 20
         agent.hup(config(str(i)))
-        wait_for(lambda: any(r["attributes"].get("version") == ("string", str(i)) for r in sink.items("logs")[-200:]), 5,
-                 f"records of version {i}")
+        wait_for(
+            lambda: any(r["attributes"].get("version") == ("string", str(i)) for r in sink.items("logs")[-200:]),
+            5,
+            f"records of version {i}",
+        )
         assert [listening_inodes(p) for p in (*ports, agent.port)] == listeners, f"reload {i} opened a port anew"
     stop.set()
     thread.join(15)
@@ -93,6 +104,7 @@ def test_a_changed_exporter_hands_over_what_it_had(ctx):
 
     def config(url):
         return river.file_source(str(log), "loki.write.out.receiver") + river.loki_write(url)
+
     agent = ctx.agent(config(old.url))
     wait_for(lambda: old.count() == 300, 10, "the first lines")
     old.plan.always(status(503))
@@ -100,7 +112,9 @@ def test_a_changed_exporter_hands_over_what_it_had(ctx):
     wait_for(lambda: old.plan.injected >= 1, 5, "a refused push")
     agent.reload(config(new.url))
     append(log, numbered(601, 900))
-    wait_for(lambda: set(numbered(301, 900)) <= set(new.lines()) | set(old.lines()), 15, "the rest at the new destination")
+    wait_for(
+        lambda: set(numbered(301, 900)) <= set(new.lines()) | set(old.lines()), 15, "the rest at the new destination"
+    )
     got = old.lines() + new.lines()
     assert sorted(got) == sorted(numbered(1, 900)), difference(sorted(got), sorted(numbered(1, 900)))
     agent.assert_balanced()
@@ -111,18 +125,31 @@ BROKEN = [
     ("unknown component", 'loki.wriet "x" { }\n', "loki.write"),
     ("unknown argument", 'loki.write "x" {\n  endpoint {\n    urll = "http://x"\n  }\n}\n', "url"),
     ("missing argument", 'loki.source.file "x" {\n  targets = []\n}\n', "forward_to"),
-    ("unknown reference", 'loki.source.file "x" {\n  targets = []\n  forward_to = [loki.write.nowhere.receiver]\n}\n', "nowhere"),
+    (
+        "unknown reference",
+        'loki.source.file "x" {\n  targets = []\n  forward_to = [loki.write.nowhere.receiver]\n}\n',
+        "nowhere",
+    ),
     ("wrong type", 'prometheus.scrape "x" {\n  targets = 7\n  forward_to = []\n}\n', "targets"),
-    ("wrong receiver", 'prometheus.scrape "x" {\n  targets = []\n  forward_to = [loki.echo.e.receiver]\n}\nloki.echo "e" { }\n', "forward_to"),
+    (
+        "wrong receiver",
+        'prometheus.scrape "x" {\n  targets = []\n  forward_to = [loki.echo.e.receiver]\n}\nloki.echo "e" { }\n',
+        "forward_to",
+    ),
     ("twice", 'loki.echo "x" { }\nloki.echo "x" { }\n', "loki.echo"),
-    ("cycle", 'loki.relabel "a" {\n  forward_to = [loki.relabel.b.receiver]\n}\nloki.relabel "b" {\n'
-              '  forward_to = [loki.relabel.a.receiver]\n}\n', "cycle"),
+    (
+        "cycle",
+        'loki.relabel "a" {\n  forward_to = [loki.relabel.b.receiver]\n}\nloki.relabel "b" {\n'
+        '  forward_to = [loki.relabel.a.receiver]\n}\n',
+        "cycle",
+    ),
 ]
 
 
 @e2e(needs=["sdk"], timeout=60)
 def test_a_broken_configuration_on_reload_changes_nothing_and_says_why(ctx):
     from lib import otlp_raw
+
     sink = ctx.otlp_grpc()
     ports = free_port(), free_port()
     good = river.otlp_receiver(*ports, to="otelcol.exporter.otlp.out.input") + river.otlp_exporter(sink.port)
@@ -134,7 +161,9 @@ def test_a_broken_configuration_on_reload_changes_nothing_and_says_why(ctx):
     for name, text, want in BROKEN:
         status_, answer = agent.reload(text, expect=None)
         assert status_ in (400, 500), f"{name}: {status_} {answer[:200]}"
-        assert "config.river:" in answer and want in answer, f"{name}: the answer does not say where or what: {answer[:500]}"
+        assert (
+            "config.river:" in answer and want in answer
+        ), f"{name}: the answer does not say where or what: {answer[:500]}"
         at = agent.hup()
         wait_for(lambda: want in agent.stderr_since(at), 5, f"{name}: the log says why")
         assert agent.running() and set(agent.components()) == before, name
@@ -153,7 +182,10 @@ def test_reload_opens_new_ports_closes_removed_ones_and_frees_everything(ctx):
     a, b = free_port(), free_port()
 
     def config(port):
-        return river.otlp_receiver(None, port, to="otelcol.exporter.otlphttp.out.input") + river.otlphttp_exporter(sink.port)
+        return river.otlp_receiver(None, port, to="otelcol.exporter.otlphttp.out.input") + river.otlphttp_exporter(
+            sink.port
+        )
+
     agent = ctx.agent(config(a))
     assert listening_inodes(a) and not listening_inodes(b)
     for port, other in ((b, a), (a, b)) * 5:
@@ -170,6 +202,7 @@ def test_shutdown_with_dead_back_ends_takes_at_most_8_seconds_and_counts_the_res
     import grpc
     from lib import otlp_raw
     from lib.target import Target
+
     rpc, loki, rw = ctx.otlp_grpc(), ctx.loki(), ctx.remote_write()
     for sink in (rpc, loki, rw):
         sink.plan.always(blackhole())
@@ -177,11 +210,14 @@ def test_shutdown_with_dead_back_ends_takes_at_most_8_seconds_and_counts_the_res
     log = ctx.tmp / "a.log"
     append(log, numbered(1, 5000))
     target = ctx.started(Target("x 1\n"))
-    agent = ctx.agent(river.otlp_receiver(*ports, to="otelcol.exporter.otlp.out.input")
-                      + river.otlp_exporter(rpc.port, timeout="60s")
-                      + river.file_source(str(log), "loki.write.out.receiver") + river.loki_write(loki.url)
-                      + river.scrape([{"__address__": target.address, "job": "j"}], "prometheus.remote_write.out.receiver")
-                      + river.remote_write(rw.url))
+    agent = ctx.agent(
+        river.otlp_receiver(*ports, to="otelcol.exporter.otlp.out.input")
+        + river.otlp_exporter(rpc.port, timeout="60s")
+        + river.file_source(str(log), "loki.write.out.receiver")
+        + river.loki_write(loki.url)
+        + river.scrape([{"__address__": target.address, "job": "j"}], "prometheus.remote_write.out.receiver")
+        + river.remote_write(rw.url)
+    )
     client = ctx.started(otlp_raw.GrpcClient(ports[0]))
     answers = []
 
@@ -191,6 +227,7 @@ def test_shutdown_with_dead_back_ends_takes_at_most_8_seconds_and_counts_the_res
             answers.append("OK")
         except grpc.RpcError as e:
             answers.append(e.code().name)
+
     thread = threading.Thread(target=send)
     thread.start()
     wait_for(lambda: rpc.requests and loki.requests and rw.requests, 10, "all three back ends hang")
@@ -256,8 +293,12 @@ def test_a_port_in_use_is_said_in_words_and_the_rest_runs(ctx):
     append(log, ["x"])
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        agent = ctx.agent(river.otlp_receiver(None, port, to="otelcol.exporter.debug.d.input") + 'otelcol.exporter.debug "d" { }\n'
-                          + river.file_source(str(log), "loki.write.out.receiver") + river.loki_write(sink.url))
+        agent = ctx.agent(
+            river.otlp_receiver(None, port, to="otelcol.exporter.debug.d.input")
+            + 'otelcol.exporter.debug "d" { }\n'
+            + river.file_source(str(log), "loki.write.out.receiver")
+            + river.loki_write(sink.url)
+        )
         wait_for(lambda: sink.lines() == ["x"], 10, "the rest runs")
         health = agent.health("otelcol.receiver.otlp.in")
         assert health["state"] == "unhealthy" and str(port) in health["message"], health
@@ -266,13 +307,19 @@ def test_a_port_in_use_is_said_in_words_and_the_rest_runs(ctx):
 
 
 @e2e(timeout=20)
-def test_the_admin_port_in_use_ends_with_1_and_says_so(ctx):
-    config = ctx.tmp / "c.river"
-    config.write_text("")
+def test_the_admin_port_in_use_is_said_with_what_to_do_and_the_rest_runs(ctx):
+    sink = ctx.loki()
+    log = ctx.tmp / "a.log"
+    append(log, ["x"])
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, _, err = ctx.hyagent("run", config, f"--storage.path={ctx.tmp}/data", f"--server.http.listen-addr=127.0.0.1:{port}")
-    assert code == 1 and str(port) in err and "in use" in err, (code, err)
+        agent = ctx.agent(
+            river.file_source(str(log), "loki.write.out.receiver") + river.loki_write(sink.url), ready=False, port=port
+        )
+        wait_for(lambda: sink.lines() == ["x"], 10, "the rest runs")
+        said = [x for x in agent.stderr().splitlines() if str(port) in x and "in use" in x]
+        assert len(said) == 1 and "--server.http.listen-addr" in said[0], said
+        agent.stop()
 
 
 @e2e(timeout=30)
@@ -280,8 +327,9 @@ def test_the_storage_path_is_private_and_locked(ctx):
     agent = ctx.agent("")
     mode = os.stat(agent.storage).st_mode & 0o777
     assert mode == 0o700, oct(mode)
-    code, _, err = ctx.hyagent("run", agent.config, f"--storage.path={agent.storage}",
-                               f"--server.http.listen-addr=127.0.0.1:{free_port()}")
+    code, _, err = ctx.hyagent(
+        "run", agent.config, f"--storage.path={agent.storage}", f"--server.http.listen-addr=127.0.0.1:{free_port()}"
+    )
     assert code == 1 and str(agent.storage) in err, (code, err)
     agent.stop()
     for base, folders, files in os.walk(agent.storage):
@@ -297,8 +345,10 @@ def test_without_a_writable_storage_path_it_runs_in_memory_and_says_so(ctx):
     log = ctx.tmp / "a.log"
     append(log, ["x"])
     (ctx.tmp / "file").write_text("not a folder")
-    agent = ctx.agent(river.file_source(str(log), "loki.write.out.receiver") + river.loki_write(sink.url),
-                      storage=ctx.tmp / "file" / "data")
+    agent = ctx.agent(
+        river.file_source(str(log), "loki.write.out.receiver") + river.loki_write(sink.url),
+        storage=ctx.tmp / "file" / "data",
+    )
     wait_for(lambda: sink.lines() == ["x"], 10, "the line")
     assert "memory" in agent.stderr() and str(ctx.tmp / "file") in agent.stderr(), agent.stderr()[-1500:]
 
@@ -306,12 +356,18 @@ def test_without_a_writable_storage_path_it_runs_in_memory_and_says_so(ctx):
 @e2e(timeout=30)
 def test_a_reload_loop_leaves_memory_flat(ctx):
     from lib.net import rss_bytes
+
     target = "127.0.0.1:9"
     agent = ctx.agent("", binary=ctx.release)
 
     def config(i):
-        return (river.scrape([{"__address__": target, "job": f"j{i % 3}"}], "prometheus.remote_write.out.receiver", interval="1h",
-                             timeout="1s") + river.remote_write("http://127.0.0.1:9/", outer=f'external_labels = {{n = "{i % 5}"}}'))
+        return river.scrape(
+            [{"__address__": target, "job": f"j{i % 3}"}],
+            "prometheus.remote_write.out.receiver",
+            interval="1h",
+            timeout="1s",
+        ) + river.remote_write("http://127.0.0.1:9/", outer=f'external_labels = {{n = "{i % 5}"}}')
+
     for i in range(30):
         agent.reload(config(i))
     before = rss_bytes(agent.pid)

@@ -32,7 +32,8 @@ static enum code write_metrics(void *self, struct buf *out)
 {
     struct component *c = self;
 
-    return metrics_write(host_metrics(c->host), out);
+    host_write_self_metrics(c->host, out);
+    return out->is_full ? FULL : OK;
 }
 
 struct no_args {

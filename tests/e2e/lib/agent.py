@@ -1,4 +1,5 @@
 """One hyagent under test: started on a River text in a folder of its own, watched, stopped, and asked what it counted."""
+
 import json
 import os
 import re
@@ -11,7 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from .net import free_port, http, wait_for
 
-SANITIZER = re.compile(rb"ERROR: (?:Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error: |AddressSanitizer:DEADLYSIGNAL")
+SANITIZER = re.compile(
+    rb"ERROR: (?:Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error: |AddressSanitizer:DEADLYSIGNAL"
+)
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:allocator_may_return_null=1:detect_stack_use_after_return=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
@@ -69,21 +72,43 @@ class Ledger:
         """{account: difference} of what does not balance. Exact only while nothing runs."""
         bad = {}
         for c in self.components():
-            d = (self.component(c, "in") + self.component(c, "created") - self.component(c, "out")
-                 - self.component(c, "dropped") - self.component(c, "merged") - self.component(c, "held"))
+            d = (
+                self.component(c, "in")
+                + self.component(c, "created")
+                - self.component(c, "out")
+                - self.component(c, "dropped")
+                - self.component(c, "merged")
+                - self.component(c, "held")
+            )
             if d:
                 bad[c] = d
         for c in self.endpoints():
-            d = (self.endpoint(c, "enqueued") - self.endpoint(c, "acknowledged") - self.endpoint(c, "dropped")
-                 - self.endpoint(c, "queued"))
+            d = (
+                self.endpoint(c, "enqueued")
+                - self.endpoint(c, "acknowledged")
+                - self.endpoint(c, "dropped")
+                - self.endpoint(c, "queued")
+            )
             if d:
                 bad["endpoint " + c] = d
         return bad
 
 
 class Agent:
-    def __init__(self, ctx, river, args=(), env=None, name="agent", ready=True, binary=None, files=None, storage=None,
-                 config_path=None, port=None):
+    def __init__(
+        self,
+        ctx,
+        river,
+        args=(),
+        env=None,
+        name="agent",
+        ready=True,
+        binary=None,
+        files=None,
+        storage=None,
+        config_path=None,
+        port=None,
+    ):
         self.ctx = ctx
         self.dir = ctx.tmp / name
         self.dir.mkdir(exist_ok=True)
@@ -104,8 +129,15 @@ class Agent:
 
     # -- life -------------------------------------------------------------------------------------------------------
     def command(self):
-        return [self.binary, "run", str(self.config), f"--storage.path={self.storage}",
-                f"--server.http.listen-addr=127.0.0.1:{self.port}", "--stability.level=experimental", *self.args]
+        return [
+            self.binary,
+            "run",
+            str(self.config),
+            f"--storage.path={self.storage}",
+            f"--server.http.listen-addr=127.0.0.1:{self.port}",
+            "--stability.level=experimental",
+            *self.args,
+        ]
 
     def start(self, ready=True, timeout=15):
         assert self.process is None or self.process.poll() is not None, "already running"
@@ -113,8 +145,9 @@ class Agent:
         self.checked = False
         with open(self.stderr_path, "ab") as err, open(self.dir / "stdout.log", "ab") as out:
             self.ctx.log("$ " + shlex.join(self.command()))
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env,
-                                            cwd=self.dir)
+            self.process = subprocess.Popen(
+                self.command(), stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=self.dir
+            )
         self.started = time.monotonic()
         if ready:
             self.wait_ready(timeout)
@@ -123,8 +156,11 @@ class Agent:
     def wait_ready(self, timeout=15):
         def is_ready():
             if self.process.poll() is not None:
-                raise Ended(f"hyagent ended with {self.process.returncode} before it was ready:\n{self.stderr()[-3000:]}")
+                text = self.stderr()
+                why = next((x for x in text.splitlines() if "error" in x), "nothing said")
+                raise Ended(f"exit {self.process.returncode} before it was ready: {why}\n{text[-3000:]}")
             return http(self.url("/-/ready"), timeout=2)[0] == 200
+
         wait_for(is_ready, timeout, "/-/ready answers 200", interval=0.03)
         self.ready_after = time.monotonic() - self.started
         return self
@@ -147,8 +183,9 @@ class Agent:
         self.wait(timeout)
         took = time.monotonic() - began
         self.assert_clean()
-        assert self.process.returncode == expect, \
-            f"exit code {self.process.returncode} instead of {expect}:\n{self.stderr()[-3000:]}"
+        assert (
+            self.process.returncode == expect
+        ), f"exit code {self.process.returncode} instead of {expect}:\n{self.stderr()[-3000:]}"
         return took
 
     def wait(self, timeout=12):
@@ -176,7 +213,9 @@ class Agent:
         self.checked = True
         text = self.stderr_path.read_bytes()
         found = SANITIZER.search(text)
-        assert not found, "a sanitizer reported:\n" + text[found.start():found.start() + 4000].decode(errors="replace")
+        assert not found, "a sanitizer reported:\n" + text[found.start() : found.start() + 4000].decode(
+            errors="replace"
+        )
 
     # -- configuration ----------------------------------------------------------------------------------------------
     def reload(self, river=None, expect=200):
@@ -222,10 +261,12 @@ class Agent:
 
     def assert_balanced(self, timeout=5):
         """Every account balances once all is at rest."""
+
         def balanced():
             bad = self.ledger().differences()
             assert not bad, f"accounts do not balance: {bad}"
             return True
+
         assert self.ledger().components(), "no ledger in /metrics"
         wait_for(balanced, timeout, "the ledger balances", interval=0.2)
 
@@ -244,8 +285,14 @@ def run_once(ctx, args, timeout=20, cwd=None, env=None, stdin=None, binary=None)
     """Runs `hyagent ARGS` to its end: (exit code, stdout, stderr). No sanitizer may speak."""
     full = {**{k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}, **SANITIZER_ENV, **(env or {})}
     ctx.log("$ hyagent " + shlex.join(map(str, args)))
-    r = subprocess.run([str(binary or ctx.bin), *map(str, args)], capture_output=True, timeout=timeout, cwd=cwd or ctx.tmp,
-                       env=full, input=stdin)
+    r = subprocess.run(
+        [str(binary or ctx.bin), *map(str, args)],
+        capture_output=True,
+        timeout=timeout,
+        cwd=cwd or ctx.tmp,
+        env=full,
+        input=stdin,
+    )
     assert not SANITIZER.search(r.stderr), "a sanitizer reported:\n" + r.stderr.decode(errors="replace")[:4000]
     ctx.log(f"exit {r.returncode}\n{r.stdout.decode(errors='replace')}{r.stderr.decode(errors='replace')}")
     return r.returncode, r.stdout.decode(errors="replace"), r.stderr.decode(errors="replace")

@@ -1,4 +1,5 @@
 """What a test is given: the binaries, a folder, and everything it starts is stopped and checked at its end."""
+
 import os
 import shutil
 import sys
@@ -13,9 +14,11 @@ class Skip(Exception):
 
 def e2e(needs=(), timeout=30):
     """Declares a test: what it needs (docker, prometheus, node_exporter, sdk, node, loki, tempo) and its seconds."""
+
     def mark(function):
         function.needs, function.timeout = tuple(needs), timeout
         return function
+
     return mark
 
 
@@ -54,6 +57,7 @@ class Context:
 
     def agent(self, river, **how):
         from .agent import Agent
+
         agent = Agent.__new__(Agent)
         self.on_exit(lambda: agent.finish() if getattr(agent, "process", None) else None)
         agent.__init__(self, river, **how)
@@ -61,34 +65,42 @@ class Context:
 
     def hyagent(self, *args, **how):
         from .agent import run_once
+
         return run_once(self, args, **how)
 
     def loki(self, **how):
         from .loki_sink import LokiSink
+
         return self.started(LokiSink(**how))
 
     def remote_write(self, **how):
         from .rw_sink import RemoteWriteSink
+
         return self.started(RemoteWriteSink(**how))
 
     def otlp_grpc(self, **how):
         from .otlp_sink import GrpcOtlpSink
+
         return self.started(GrpcOtlpSink(**how))
 
     def otlp_http(self, **how):
         from .otlp_sink import HttpOtlpSink
+
         return self.started(HttpOtlpSink(**how))
 
     def prometheus(self, **how):
         from .prom import Prometheus
+
         return self.started(Prometheus(self, **how))
 
     def node_exporter(self, **how):
         from .node_exporter import NodeExporter
+
         return self.started(NodeExporter(self, **how))
 
     def docker(self):
         from .docker_util import Docker
+
         return self.started(Docker(self))
 
 
@@ -97,6 +109,7 @@ def missing(need, build):
     """Why this need is not met, or None."""
     if need == "docker":
         from .docker_util import why_not
+
         return why_not()
     if need in ("prometheus", "node_exporter"):
         program = {"prometheus": "prometheus", "node_exporter": "prometheus-node-exporter"}[need]

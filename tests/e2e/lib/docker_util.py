@@ -1,4 +1,5 @@
 """A real dockerd (one that answers, else one of our own), a debootstrap base image, containers that are always removed."""
+
 import json
 import os
 import shutil
@@ -51,9 +52,25 @@ class Daemon:
         sock = f"unix://{self.dir}/docker.sock"
         with open(build / "logs/dockerd.log", "wb") as log:
             self.process = subprocess.Popen(
-                [str(ROOTED), "dockerd", "--data-root", str(build / "cache/docker"), "--exec-root", f"{self.dir}/exec", "-H", sock,
-                 "--pidfile", f"{self.dir}/pid", "--bridge=none", "--iptables=false"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+                [
+                    str(ROOTED),
+                    "dockerd",
+                    "--data-root",
+                    str(build / "cache/docker"),
+                    "--exec-root",
+                    f"{self.dir}/exec",
+                    "-H",
+                    sock,
+                    "--pidfile",
+                    f"{self.dir}/pid",
+                    "--bridge=none",
+                    "--iptables=false",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         os.environ["DOCKER_HOST"] = sock
         end = time.monotonic() + 30
         while not answers():
@@ -80,15 +97,37 @@ def base_image(build):
     tar = cache / "e2e-base.tar"
     if not tar.exists():
         release = dict(line.split("=", 1) for line in open("/etc/os-release").read().splitlines() if "=" in line)
-        sites = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"],
-                               capture_output=True, text=True, check=True).stdout.split()
+        sites = subprocess.run(
+            ["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
         root = tempfile.mkdtemp(prefix="hybase-")
         try:
-            subprocess.run(["debootstrap", "--variant=minbase", release["VERSION_CODENAME"].strip('"'), root,
-                            *sites[:1]], check=True, capture_output=True, timeout=300)
-            subprocess.run(["tar", "-C", root, "--exclude=./var/cache/apt/*", "--exclude=./var/lib/apt/lists/*",
-                            "--exclude=./usr/share/doc/*", "--exclude=./usr/share/locale/*", "--exclude=./dev/*",
-                            "-cf", f"{tar}.new", "."], check=True, timeout=120)
+            subprocess.run(
+                ["debootstrap", "--variant=minbase", release["VERSION_CODENAME"].strip('"'), root, *sites[:1]],
+                check=True,
+                capture_output=True,
+                timeout=300,
+            )
+            subprocess.run(
+                [
+                    "tar",
+                    "-C",
+                    root,
+                    "--exclude=./var/cache/apt/*",
+                    "--exclude=./var/lib/apt/lists/*",
+                    "--exclude=./usr/share/doc/*",
+                    "--exclude=./usr/share/locale/*",
+                    "--exclude=./dev/*",
+                    "-cf",
+                    f"{tar}.new",
+                    ".",
+                ],
+                check=True,
+                timeout=120,
+            )
             os.rename(f"{tar}.new", tar)
         finally:
             shutil.rmtree(root, ignore_errors=True)
@@ -120,8 +159,22 @@ class Docker:
         name = name or f"hye2e-{self.run_id}-{len(self.names)}"
         self.names.append(name)
         given = [x for k, v in {"hyagent.e2e": self.run_id, **(labels or {})}.items() for x in ("--label", f"{k}={v}")]
-        docker("run", "-d", "--name", name, "--network", "none", *given, *options, self.image, "/bin/sh", "-c", script, "sh",
-               *map(str, args))
+        docker(
+            "run",
+            "-d",
+            "--name",
+            name,
+            "--network",
+            "none",
+            *given,
+            *options,
+            self.image,
+            "/bin/sh",
+            "-c",
+            script,
+            "sh",
+            *map(str, args),
+        )
         if wait:
             docker("wait", name, timeout=timeout)
         return name
@@ -150,6 +203,7 @@ class GetOnlyProxy:
 
     def __init__(self, docker_host):
         import socket
+
         self.path = docker_host.removeprefix("unix://")
         self.refused, self.seen = [], []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -170,6 +224,7 @@ class GetOnlyProxy:
 
     def _serve(self, client):
         import socket
+
         up = socket.socket(socket.AF_UNIX)
         try:
             up.connect(self.path)
@@ -199,6 +254,7 @@ class GetOnlyProxy:
             pass
         try:
             import socket
+
             client.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass

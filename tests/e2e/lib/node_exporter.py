@@ -1,4 +1,5 @@
 """A real node_exporter on a free port."""
+
 import subprocess
 
 from .net import free_port, http, stop_process, wait_for
@@ -13,8 +14,12 @@ class NodeExporter:
 
     def start(self):
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{self.port}"],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                ["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{self.port}"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         wait_for(lambda: http(self.url, timeout=5)[0] == 200, 15, "node_exporter answers")
 
     @property

@@ -1,4 +1,5 @@
 """What a strict OTLP back end refuses, beyond what the protobuf decoder refuses, and a plain form to compare by."""
+
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs_pb
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics_pb
@@ -152,16 +153,34 @@ def spans_of(msg):
         for ss in rs.scope_spans:
             for s in ss.spans:
                 yield {
-                    "resource": resource, "resource_schema_url": rs.schema_url, "scope": plain_scope(ss.scope),
-                    "scope_schema_url": ss.schema_url, "trace_id": s.trace_id.hex(), "span_id": s.span_id.hex(),
-                    "parent": s.parent_span_id.hex(), "trace_state": s.trace_state, "name": s.name, "kind": s.kind,
-                    "start": s.start_time_unix_nano, "end": s.end_time_unix_nano, "flags": s.flags,
-                    "attributes": plain_attributes(s.attributes), "dropped_attributes": s.dropped_attributes_count,
-                    "events": [{"name": e.name, "time": e.time_unix_nano,
-                                "attributes": plain_attributes(e.attributes)} for e in s.events],
-                    "links": [{"trace_id": x.trace_id.hex(), "span_id": x.span_id.hex(),
-                               "trace_state": x.trace_state, "attributes": plain_attributes(x.attributes)}
-                              for x in s.links],
+                    "resource": resource,
+                    "resource_schema_url": rs.schema_url,
+                    "scope": plain_scope(ss.scope),
+                    "scope_schema_url": ss.schema_url,
+                    "trace_id": s.trace_id.hex(),
+                    "span_id": s.span_id.hex(),
+                    "parent": s.parent_span_id.hex(),
+                    "trace_state": s.trace_state,
+                    "name": s.name,
+                    "kind": s.kind,
+                    "start": s.start_time_unix_nano,
+                    "end": s.end_time_unix_nano,
+                    "flags": s.flags,
+                    "attributes": plain_attributes(s.attributes),
+                    "dropped_attributes": s.dropped_attributes_count,
+                    "events": [
+                        {"name": e.name, "time": e.time_unix_nano, "attributes": plain_attributes(e.attributes)}
+                        for e in s.events
+                    ],
+                    "links": [
+                        {
+                            "trace_id": x.trace_id.hex(),
+                            "span_id": x.span_id.hex(),
+                            "trace_state": x.trace_state,
+                            "attributes": plain_attributes(x.attributes),
+                        }
+                        for x in s.links
+                    ],
                     "status": (s.status.code, s.status.message),
                 }
 
@@ -172,12 +191,23 @@ def plain_point(kind, p):
         value = p.WhichOneof("value")
         out["value"] = (value, getattr(p, value) if value else None)
     elif kind == "histogram":
-        out.update(count=p.count, sum=p.sum, bounds=list(p.explicit_bounds), buckets=list(p.bucket_counts),
-                   min=p.min if p.HasField("min") else None, max=p.max if p.HasField("max") else None)
+        out.update(
+            count=p.count,
+            sum=p.sum,
+            bounds=list(p.explicit_bounds),
+            buckets=list(p.bucket_counts),
+            min=p.min if p.HasField("min") else None,
+            max=p.max if p.HasField("max") else None,
+        )
     elif kind == "exponential_histogram":
-        out.update(count=p.count, sum=p.sum, scale=p.scale, zero=p.zero_count,
-                   positive=(p.positive.offset, tuple(p.positive.bucket_counts)),
-                   negative=(p.negative.offset, tuple(p.negative.bucket_counts)))
+        out.update(
+            count=p.count,
+            sum=p.sum,
+            scale=p.scale,
+            zero=p.zero_count,
+            positive=(p.positive.offset, tuple(p.positive.bucket_counts)),
+            negative=(p.negative.offset, tuple(p.negative.bucket_counts)),
+        )
     else:
         out.update(count=p.count, sum=p.sum, quantiles=[(q.quantile, q.value) for q in p.quantile_values])
     return out
@@ -191,10 +221,17 @@ def points_of(msg):
                 kind = m.WhichOneof("data")
                 data = getattr(m, kind)
                 for p in data.data_points:
-                    yield {"resource": resource, "scope": plain_scope(sm.scope), "name": m.name, "unit": m.unit,
-                           "description": m.description, "kind": kind,
-                           "temporality": getattr(data, "aggregation_temporality", 0),
-                           "monotonic": getattr(data, "is_monotonic", None), **plain_point(kind, p)}
+                    yield {
+                        "resource": resource,
+                        "scope": plain_scope(sm.scope),
+                        "name": m.name,
+                        "unit": m.unit,
+                        "description": m.description,
+                        "kind": kind,
+                        "temporality": getattr(data, "aggregation_temporality", 0),
+                        "monotonic": getattr(data, "is_monotonic", None),
+                        **plain_point(kind, p),
+                    }
 
 
 def records_of(msg):
@@ -202,10 +239,18 @@ def records_of(msg):
         resource = plain_attributes(rl.resource.attributes)
         for sl in rl.scope_logs:
             for r in sl.log_records:
-                yield {"resource": resource, "scope": plain_scope(sl.scope), "time": r.time_unix_nano,
-                       "observed": r.observed_time_unix_nano, "severity": (r.severity_number, r.severity_text),
-                       "body": plain_value(r.body), "attributes": plain_attributes(r.attributes),
-                       "event_name": r.event_name, "trace_id": r.trace_id.hex(), "span_id": r.span_id.hex()}
+                yield {
+                    "resource": resource,
+                    "scope": plain_scope(sl.scope),
+                    "time": r.time_unix_nano,
+                    "observed": r.observed_time_unix_nano,
+                    "severity": (r.severity_number, r.severity_text),
+                    "body": plain_value(r.body),
+                    "attributes": plain_attributes(r.attributes),
+                    "event_name": r.event_name,
+                    "trace_id": r.trace_id.hex(),
+                    "span_id": r.span_id.hex(),
+                }
 
 
 ITEMS = {"traces": spans_of, "metrics": points_of, "logs": records_of}

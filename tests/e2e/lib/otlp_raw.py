@@ -1,4 +1,5 @@
 """OTLP requests made by hand with the published protobuf classes, and sent without an SDK."""
+
 import os
 import struct
 import time
@@ -26,8 +27,14 @@ def traces(spans=1, service="raw", attribute_bytes=0, first=0):
     ss.scope.name = "raw"
     now = time.time_ns()
     for i in range(first, first + spans):
-        s = ss.spans.add(trace_id=os.urandom(15) + b"\1", span_id=os.urandom(7) + b"\1", name=f"span {i}",
-                         kind=2, start_time_unix_nano=now, end_time_unix_nano=now + 1000)
+        s = ss.spans.add(
+            trace_id=os.urandom(15) + b"\1",
+            span_id=os.urandom(7) + b"\1",
+            name=f"span {i}",
+            kind=2,
+            start_time_unix_nano=now,
+            end_time_unix_nano=now + 1000,
+        )
         s.attributes.add(key="n").value.int_value = i
         if attribute_bytes:
             s.attributes.add(key="fill").value.string_value = "f" * attribute_bytes
@@ -43,8 +50,9 @@ def logs(records=1, service="raw", first=0, attributes=None, resource=None, body
     sl.scope.name = "raw"
     now = time.time_ns()
     for i in range(first, first + records):
-        r = sl.log_records.add(time_unix_nano=now + i, observed_time_unix_nano=now + i, severity_number=9,
-                               severity_text="INFO")
+        r = sl.log_records.add(
+            time_unix_nano=now + i, observed_time_unix_nano=now + i, severity_number=9, severity_text="INFO"
+        )
         r.body.string_value = body.format(i)
         for k, v in (attributes or {}).items():
             r.attributes.add(key=k).value.string_value = v
@@ -64,7 +72,11 @@ def gauges(points=1, name="raw.gauge", service="raw", first=0):
 
 def everything():
     """One request per signal with every field of the published messages set, and an unknown one."""
-    out = {"traces": ExportTraceServiceRequest(), "metrics": ExportMetricsServiceRequest(), "logs": ExportLogsServiceRequest()}
+    out = {
+        "traces": ExportTraceServiceRequest(),
+        "metrics": ExportMetricsServiceRequest(),
+        "logs": ExportLogsServiceRequest(),
+    }
     for msg in out.values():
         fill(msg, 0, [0])
     for rm in out["metrics"].resource_metrics:
@@ -81,9 +93,11 @@ def everything():
                         p.count = 12
     # An unknown field (number 999) inside a span, a record and a metric: it must be carried on.
     unknown = bytes.fromhex("ba3e") + bytes([7]) + b"unknown"
-    for item in (out["traces"].resource_spans[0].scope_spans[0].spans[0],
-                 out["logs"].resource_logs[0].scope_logs[0].log_records[0],
-                 out["metrics"].resource_metrics[0].scope_metrics[0].metrics[0]):
+    for item in (
+        out["traces"].resource_spans[0].scope_spans[0].spans[0],
+        out["logs"].resource_logs[0].scope_logs[0].log_records[0],
+        out["metrics"].resource_metrics[0].scope_metrics[0].metrics[0],
+    ):
         item.MergeFromString(unknown)
     return out
 
@@ -91,6 +105,7 @@ def everything():
 def fill(msg, depth, counter):
     """Sets every field. Ids have their length, enums a valid value, and AnyValue takes every kind in turn."""
     from google.protobuf.descriptor import FieldDescriptor as F
+
     if msg.DESCRIPTOR.name == "AnyValue":
         return fill_value(msg, depth, counter)
     for f in msg.DESCRIPTOR.fields:
@@ -109,14 +124,22 @@ def fill(msg, depth, counter):
                 if f.message_type.name == "KeyValue":
                     child.key = f"key-{counter[0]}-{i}-ü"
             continue
-        value = {F.TYPE_STRING: f"text {n} ä", F.TYPE_BOOL: True, F.TYPE_DOUBLE: n + 0.25, F.TYPE_FLOAT: 1.5,
-                 F.TYPE_ENUM: 1}.get(f.type)
+        value = {
+            F.TYPE_STRING: f"text {n} ä",
+            F.TYPE_BOOL: True,
+            F.TYPE_DOUBLE: n + 0.25,
+            F.TYPE_FLOAT: 1.5,
+            F.TYPE_ENUM: 1,
+        }.get(f.type)
         if f.type == F.TYPE_BYTES:
             size = {"trace_id": 16, "span_id": 8, "parent_span_id": 8}.get(f.name, 5)
             value = bytes((n + i) % 255 + 1 for i in range(size))
         if value is None:
-            value = {"end_time_unix_nano": 2**62, "severity_number": 9,
-                     "flags": {"Span": 257, "Link": 256, "LogRecord": 1}.get(msg.DESCRIPTOR.name, 0)}.get(f.name, n)
+            value = {
+                "end_time_unix_nano": 2**62,
+                "severity_number": 9,
+                "flags": {"Span": 257, "Link": 256, "LogRecord": 1}.get(msg.DESCRIPTOR.name, 0),
+            }.get(f.name, n)
         if f.name in ("key_ref", "string_value_strindex", "key_strindex"):
             continue  # of the profiles signal
         if repeated:
@@ -150,8 +173,10 @@ def fill_value(v, depth, counter):
 
 class GrpcClient:
     def __init__(self, port, compression=None):
-        self.channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[
-            ("grpc.max_send_message_length", 256 << 20), ("grpc.max_receive_message_length", 64 << 20)])
+        self.channel = grpc.insecure_channel(
+            f"127.0.0.1:{port}",
+            options=[("grpc.max_send_message_length", 256 << 20), ("grpc.max_receive_message_length", 64 << 20)],
+        )
         self.compression = compression
 
     def export(self, signal, body, timeout=12, metadata=None):
@@ -159,7 +184,9 @@ class GrpcClient:
         if not isinstance(body, bytes):
             body = body.SerializeToString()
         call = self.channel.unary_unary(METHODS[signal])
-        return REQUESTS[signal][1].FromString(call(body, timeout=timeout, compression=self.compression, metadata=metadata))
+        return REQUESTS[signal][1].FromString(
+            call(body, timeout=timeout, compression=self.compression, metadata=metadata)
+        )
 
     def refused(self, signal, body, **how):
         """The status code name of a call that must fail, and its text."""

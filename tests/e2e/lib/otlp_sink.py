@@ -1,6 +1,7 @@
 """A strict OTLP back end: gRPC by grpcio, HTTP by http.server, messages by the opentelemetry-proto package.
 
 Stored items are in arrival order in .items(signal); what a correct sender never does is in .violations."""
+
 import threading
 from concurrent import futures
 
@@ -69,13 +70,15 @@ class GrpcOtlpSink(OtlpStore):
         self.required = required_metadata or {}
         self.peers = set()
         self.requests = 0
-        self._server = grpc.server(futures.ThreadPoolExecutor(16), options=[
-            ("grpc.max_receive_message_length", max_message_bytes), ("grpc.so_reuseport", 0)])
+        self._server = grpc.server(
+            futures.ThreadPoolExecutor(16),
+            options=[("grpc.max_receive_message_length", max_message_bytes), ("grpc.so_reuseport", 0)],
+        )
         for service, signal in SERVICES.items():
             handler = grpc.unary_unary_rpc_method_handler(
-                lambda body, context, signal=signal: self._export(signal, body, context))
-            self._server.add_generic_rpc_handlers((
-                grpc.method_handlers_generic_handler(service, {"Export": handler}),))
+                lambda body, context, signal=signal: self._export(signal, body, context)
+            )
+            self._server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, {"Export": handler}),))
         self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
         assert self.port, f"cannot listen on {port}"
         self._server.start()
@@ -105,8 +108,11 @@ class GrpcOtlpSink(OtlpStore):
     @staticmethod
     def _refuse(context, action):
         if action.retry_ms is not None:
-            info = error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(
-                seconds=action.retry_ms // 1000, nanos=action.retry_ms % 1000 * 1000000))
+            info = error_details_pb2.RetryInfo(
+                retry_delay=duration_pb2.Duration(
+                    seconds=action.retry_ms // 1000, nanos=action.retry_ms % 1000 * 1000000
+                )
+            )
             detail = any_pb2.Any()
             detail.Pack(info)
             rich = status_pb2.Status(code=action.code.value[0], message=action.message, details=[detail])

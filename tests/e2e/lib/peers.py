@@ -1,4 +1,5 @@
 """Real back ends of $HY_PEERS, where they are given: Loki and Tempo, each in a folder of its own on free ports."""
+
 import base64
 import json
 import subprocess
@@ -37,15 +38,27 @@ class Peer:
         self.dir = ctx.tmp / name
         self.dir.mkdir()
         self.http_port = free_port()
-        (self.dir / "config.yaml").write_text(config.format(dir=self.dir, http=self.http_port, grpc=free_port(), **ports))
+        (self.dir / "config.yaml").write_text(
+            config.format(dir=self.dir, http=self.http_port, grpc=free_port(), **ports)
+        )
         with open(self.dir / "log", "wb") as log:
-            self.process = subprocess.Popen([str(peer(name)), f"-config.file={self.dir}/config.yaml", *args],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.dir)
-        wait_for(lambda: http(f"http://127.0.0.1:{self.http_port}/ready", timeout=2)[0] == 200, 60, f"{name} is ready", 0.5)
+            self.process = subprocess.Popen(
+                [str(peer(name)), f"-config.file={self.dir}/config.yaml", *args],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.dir,
+            )
+        wait_for(
+            lambda: http(f"http://127.0.0.1:{self.http_port}/ready", timeout=2)[0] == 200, 60, f"{name} is ready", 0.5
+        )
 
     def get(self, path, **query):
-        status, _, body = http(f"http://127.0.0.1:{self.http_port}{path}?{urllib.parse.urlencode(query)}",
-                               headers={"Accept": "application/json"}, timeout=20)
+        status, _, body = http(
+            f"http://127.0.0.1:{self.http_port}{path}?{urllib.parse.urlencode(query)}",
+            headers={"Accept": "application/json"},
+            timeout=20,
+        )
         return status, body
 
     def stop(self):
@@ -60,8 +73,14 @@ class Loki(Peer):
     def entries(self, selector, limit=5000):
         """[(ns, line)] in order of time, then of storage."""
         now = time.time_ns()
-        status, body = self.get("/loki/api/v1/query_range", query=selector, limit=limit, direction="forward",
-                                start=now - 3600 * 10**9, end=now + 60 * 10**9)
+        status, body = self.get(
+            "/loki/api/v1/query_range",
+            query=selector,
+            limit=limit,
+            direction="forward",
+            start=now - 3600 * 10**9,
+            end=now + 60 * 10**9,
+        )
         assert status == 200, body[:300]
         values = [v for stream in json.loads(body)["data"]["result"] for v in stream["values"]]
         return sorted(((int(v[0]), v[1]) for v in values), key=lambda v: v[0])
@@ -79,5 +98,9 @@ class Tempo(Peer):
         status, body = self.get(f"/api/traces/{trace_id}")
         if status != 200:
             return set()
-        return {base64.b64decode(s["spanId"]).hex() for b in json.loads(body)["batches"] for ss in b["scopeSpans"]
-                for s in ss["spans"]}
+        return {
+            base64.b64decode(s["spanId"]).hex()
+            for b in json.loads(body)["batches"]
+            for ss in b["scopeSpans"]
+            for s in ss["spans"]
+        }

@@ -1,4 +1,5 @@
 """What a sink answers, request by request. Tests queue failures; when none is left, the default applies."""
+
 import threading
 import time
 from collections import deque

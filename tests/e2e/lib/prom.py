@@ -1,4 +1,5 @@
 """A real Prometheus that takes remote write, with a folder of its own, and its query API."""
+
 import json
 import subprocess
 import urllib.parse
@@ -18,10 +19,18 @@ class Prometheus:
     def start(self):
         with open(self.dir / "log", "ab") as log:
             self.process = subprocess.Popen(
-                ["prometheus", f"--config.file={self.dir}/prometheus.yml", f"--storage.tsdb.path={self.dir}/tsdb",
-                 f"--web.listen-address=127.0.0.1:{self.port}", "--web.enable-remote-write-receiver",
-                 "--enable-feature=exemplar-storage"],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                [
+                    "prometheus",
+                    f"--config.file={self.dir}/prometheus.yml",
+                    f"--storage.tsdb.path={self.dir}/tsdb",
+                    f"--web.listen-address=127.0.0.1:{self.port}",
+                    "--web.enable-remote-write-receiver",
+                    "--enable-feature=exemplar-storage",
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
         wait_for(lambda: http(f"http://127.0.0.1:{self.port}/-/ready", timeout=2)[0] == 200, 20, "Prometheus is ready")
 
     @property
@@ -40,8 +49,10 @@ class Prometheus:
 
     def raw(self, selector, back="10m"):
         """The stored samples: {sorted label pairs with __name__: {timestamp: value text}}."""
-        return {tuple(sorted(r["metric"].items())): {t: v for t, v in r["values"]}
-                for r in self.api("query", query=f"{selector}[{back}]")["result"]}
+        return {
+            tuple(sorted(r["metric"].items())): {t: v for t, v in r["values"]}
+            for r in self.api("query", query=f"{selector}[{back}]")["result"]
+        }
 
     def metadata(self, name):
         return self.api("metadata", metric=name)

@@ -1,4 +1,5 @@
 """A strict Prometheus remote write 1.0 receiver (the specification's MUSTs for senders, and the TSDB's order)."""
+
 import re
 import struct
 import threading
@@ -109,8 +110,7 @@ class RemoteWriteSink(HttpSink):
             samples = self.series.setdefault(key, [])
             samples.extend((s.timestamp, s.value) for s in ts.samples)
             for e in ts.exemplars:
-                self.exemplars.setdefault(key, []).append(
-                    ({x.name: x.value for x in e.labels}, e.value, e.timestamp))
+                self.exemplars.setdefault(key, []).append(({x.name: x.value for x in e.labels}, e.value, e.timestamp))
         for m in write.metadata:
             self.metadata[m.metric_family_name] = (m.type, m.help, m.unit)
 
@@ -118,8 +118,11 @@ class RemoteWriteSink(HttpSink):
     def select(self, name, **labels):
         """{labels without __name__ as a sorted tuple: samples} of the series that carry these labels."""
         with self.store_lock:
-            return {tuple(p for p in key if p[0] != "__name__"): list(v) for key, v in self.series.items()
-                    if dict(key)["__name__"] == name and labels.items() <= dict(key).items()}
+            return {
+                tuple(p for p in key if p[0] != "__name__"): list(v)
+                for key, v in self.series.items()
+                if dict(key)["__name__"] == name and labels.items() <= dict(key).items()
+            }
 
     def samples(self, name, **labels):
         """The samples of the one series that matches."""

@@ -1,4 +1,5 @@
 """A scrape target: answers a page the test gives, or passes an exporter's through and keeps what it passed."""
+
 import gzip
 import threading
 import time

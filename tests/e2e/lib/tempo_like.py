@@ -1,4 +1,5 @@
 """Where no Tempo is at hand: a grpc server made from the public service definition, traces only, by trace id."""
+
 import threading
 from concurrent import futures
 

@@ -59,6 +59,7 @@ struct fake {
 struct fake_args {
     struct river_capsules forward_to;
     struct slice name, text;
+    struct river_secret password;
     bool fail, block, never_drain;
 };
 
@@ -97,6 +98,7 @@ static const struct river_field fake_fields[] = {
      .capsule = &capsule_logs_receiver, .doc = "receivers"},
     {.name = "name", .kind = RIVER_STRING, .offset = offsetof(struct fake_args, name), .doc = "a change replaces"},
     {.name = "text", .kind = RIVER_STRING, .offset = offsetof(struct fake_args, text), .doc = "a change updates"},
+    {.name = "password", .kind = RIVER_SECRET, .offset = offsetof(struct fake_args, password), .doc = "never shown"},
     {.name = "fail", .kind = RIVER_BOOL, .offset = offsetof(struct fake_args, fail), .doc = "create fails"},
     {.name = "block", .kind = RIVER_BOOL, .offset = offsetof(struct fake_args, block), .doc = "closes its gate"},
     {.name = "never_drain", .kind = RIVER_BOOL, .offset = offsetof(struct fake_args, never_drain), .doc = "hangs"},

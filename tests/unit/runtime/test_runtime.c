@@ -110,6 +110,39 @@ static void the_queue_share_is_the_budget_over_the_sinks(void **state)
     world_end(&w);
 }
 
+static void set_hints(struct world *w, void *arg)
+{
+    struct batch_hint *got = arg;
+
+    (void)w;
+    host_set_batch_hint(fake("fake.hold.h")->host, (struct batch_hint){.send_items = 100, .timeout_ns = 5});
+    host_set_batch_hint(fake("fake.hold.i")->host, (struct batch_hint){.send_items = 50, .max_items = 70, .timeout_ns = 9});
+    got[0] = host_batch_hint(fake("fake.sink.both")->host);
+    got[1] = host_batch_hint(fake("fake.sink.one")->host);
+    got[2] = host_batch_hint(fake("fake.sink.none")->host);
+}
+
+static void a_sink_gets_the_least_of_the_hints_that_reach_it(void **state)
+{
+    struct batch_hint got[3];
+    struct world w;
+
+    (void)state;
+    world_begin(&w, NULL);
+    assert_true(load(&w, "fake.hold \"h\" {\n\tforward_to = [fake.split.p.receiver, fake.sink.one.receiver]\n}\n"
+                         "fake.hold \"i\" {\n\tforward_to = [fake.split.p.receiver]\n}\n"
+                         "fake.split \"p\" {\n\tforward_to = [fake.sink.both.receiver]\n}\n"
+                         "fake.sink \"both\" {\n}\nfake.sink \"one\" {\n}\nfake.sink \"none\" {\n}\n"));
+    on_control(&w, set_hints, got);
+    assert_int_equal(got[0].send_items, 50);
+    assert_int_equal(got[0].max_items, 70);
+    assert_int_equal(got[0].timeout_ns, 5);
+    assert_int_equal(got[1].send_items, 100);
+    assert_int_equal(got[1].max_items, 0);
+    assert_int_equal(got[2].send_items, 0);
+    world_end(&w);
+}
+
 static void export_twice(struct world *w, void *arg)
 {
     (void)w;
@@ -351,6 +384,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(needed_ones_are_created_first_and_all_before_any_starts),
         cmocka_unit_test(a_closed_gate_stops_exactly_the_sources_that_reach_it),
         cmocka_unit_test(the_queue_share_is_the_budget_over_the_sinks),
+        cmocka_unit_test(a_sink_gets_the_least_of_the_hints_that_reach_it),
         cmocka_unit_test(a_changed_export_evaluates_its_dependents_once),
         cmocka_unit_test(arguments_that_stop_evaluating_leave_the_component_as_it_was),
         cmocka_unit_test(a_component_that_cannot_run_is_unhealthy_and_the_rest_runs),
