@@ -132,7 +132,8 @@ static enum code check_field(struct check *c, const struct river_block *type, co
         return error_set(c->err, INVALID, "%s.%s has no doc", type->name, f->name);
     if (f->name != NULL && !river_is_identifier(slice_str(f->name)) && !schema_is_block(f->kind))
         return error_set(c->err, INVALID, "%s: \"%s\" is no identifier", type->name, f->name);
-    if (f->name != NULL && f->kind != RIVER_LABEL && count_named(type, f->name) != 1)
+    if (f->name != NULL && f->kind != RIVER_LABEL && f->kind != RIVER_FLATTEN && f->kind != RIVER_ANY_BLOCKS &&
+        count_named(type, f->name) != 1)
         return error_set(c->err, INVALID, "%s.%s is there twice", type->name, f->name);
     if (schema_is_attr(f->kind))
         return check_attr(c, type, f);

@@ -106,6 +106,12 @@ static void pause_source(struct change *c, struct host *source)
     c->paused[c->n_paused++] = source->admission;
 }
 
+/* Does what h still has to let go of come before what its successor gets? Then nothing may be sent meanwhile. */
+static bool keeps_order(const struct host *h)
+{
+    return h->self != NULL && (h->type->drain != NULL || h->type->give_state != NULL || h->type->is_source);
+}
+
 /* h leaves: the sources above it wait until its successor runs. */
 static void retire(struct change *c, struct host *h)
 {
@@ -114,7 +120,7 @@ static void retire(struct change *c, struct host *h)
     LIST_EACH (it, &rt->hosts) {
         struct host *source = CONTAINER_OF(it, struct host, link);
 
-        if (source->type->is_source && (source == h || host_reaches(rt, source, h)))
+        if (source->type->is_source && keeps_order(h) && (source == h || host_reaches(rt, source, h)))
             pause_source(c, source);
     }
     pthread_mutex_lock(&rt->lock);

@@ -262,7 +262,7 @@ static void report_cycle(struct load *l, size_t closing)
     for (size_t i = first; i < l->n_path; i++)
         buf_printf(&text, "%.*s → ", SLICE_ARG(l->config->blocks[l->path[i]].id));
     buf_add(&text, block->id);
-    diags_error(l->diags, block->source, block->ast->name_span, "components refer to each other in a circle: %.*s",
+    diags_error(l->diags, block->source, block->ast->name_span, "components refer to each other in a cycle: %.*s",
                 SLICE_ARG(buf_slice(&text)));
     buf_release(&text);
 }

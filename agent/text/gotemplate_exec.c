@@ -33,13 +33,13 @@ static enum code eval_fields(struct run *run, const struct expr *e, struct value
         if (v->kind == VALUE_ROOT) {
             bool is_there = run->data->lookup(run->data->self, name, &text);
 
-            *v = is_there ? value_string(text) : (struct value){.kind = VALUE_NIL};
+            *v = is_there ? tvalue_string(text) : (struct value){.kind = VALUE_NIL};
             continue;
         }
         if (v->kind != VALUE_MAP)
             return run_fail(run, INVALID, "can't evaluate field %.*s in type %s", (int)slice_head(name, 64).len,
-                            name.ptr, value_type(v));
-        if (!value_member(v, name, v))
+                            name.ptr, tvalue_type(v));
+        if (!tvalue_member(v, name, v))
             *v = (struct value){.kind = VALUE_NIL};
     }
     return OK;
@@ -82,7 +82,7 @@ static enum code call_logic(struct run *run, const struct command *c, const stru
 
     for (const struct expr *e = c->args->next; e != NULL; e = e->next) {
         rc = eval_expr(run, e, out);
-        if (rc != OK || value_is_true(out) == stops_at)
+        if (rc != OK || tvalue_is_true(out) == stops_at)
             return rc;
     }
     if (final != NULL)
@@ -158,17 +158,17 @@ static enum code exec_range(struct run *run, const struct node *n, const struct 
     enum code rc = OK;
 
     if (over->kind != VALUE_LIST && over->kind != VALUE_MAP && over->kind != VALUE_INT && over->kind != VALUE_NIL)
-        return run_fail(run, INVALID, "range can't iterate over %s", value_type(over));
-    if (!value_is_true(over) || (over->kind == VALUE_INT && over->integer < 0))
+        return run_fail(run, INVALID, "range can't iterate over %s", tvalue_type(over));
+    if (!tvalue_is_true(over) || (over->kind == VALUE_INT && over->integer < 0))
         return exec_nodes(run, n->otherwise);
     for (size_t i = 0; rc == OK && over->kind == VALUE_LIST && i < over->list.n; i++)
-        rc = exec_one(run, n, value_int((int64_t)i), over->list.items[i]);
+        rc = exec_one(run, n, tvalue_int((int64_t)i), over->list.items[i]);
     for (size_t i = 0; rc == OK && over->kind == VALUE_MAP && i < over->map.n; i++)
-        rc = exec_one(run, n, value_string(over->map.members[i].key), over->map.members[i].value);
+        rc = exec_one(run, n, tvalue_string(over->map.members[i].key), over->map.members[i].value);
     for (int64_t i = 0; rc == OK && over->kind == VALUE_INT && i < over->integer; i++) {
         rc = step(run);
         if (rc == OK)
-            rc = exec_one(run, n, value_int(i), value_int(i));
+            rc = exec_one(run, n, tvalue_int(i), tvalue_int(i));
     }
     run->dot = dot;
     return rc;
@@ -179,7 +179,7 @@ static enum code exec_branch(struct run *run, const struct node *n, const struct
     struct value dot = run->dot;
     enum code rc;
 
-    if (!value_is_true(v))
+    if (!tvalue_is_true(v))
         return exec_nodes(run, n->otherwise);
     if (n->kind == NODE_WITH)
         run->dot = *v;
@@ -193,7 +193,7 @@ static void print_result(struct run *run, const struct value *v)
     if (v->kind == VALUE_NIL)
         (void)buf_add_str(run->out, "<no value>");
     else
-        value_print(run->out, v);
+        tvalue_print(run->out, v);
 }
 
 static enum code exec_node(struct run *run, const struct node *n)

@@ -13,7 +13,7 @@ enum code run_string(struct run *run, const struct value *v, struct slice *out)
     if (v->kind == VALUE_NIL)
         return run_fail(run, INVALID, "invalid value; expected string");
     if (v->kind != VALUE_STRING)
-        return run_fail(run, INVALID, "wrong type for value; expected string; got %s", value_type(v));
+        return run_fail(run, INVALID, "wrong type for value; expected string; got %s", tvalue_type(v));
     *out = v->text;
     return OK;
 }
@@ -21,7 +21,7 @@ enum code run_string(struct run *run, const struct value *v, struct slice *out)
 enum code run_int(struct run *run, const struct value *v, int64_t *out)
 {
     if (v->kind != VALUE_INT)
-        return run_fail(run, INVALID, "wrong type for value; expected int; got %s", value_type(v));
+        return run_fail(run, INVALID, "wrong type for value; expected int; got %s", tvalue_type(v));
     *out = v->integer;
     return OK;
 }
@@ -44,7 +44,7 @@ enum code run_take(struct run *run, struct buf *b, struct value *out)
             rc = run_fail(run, NOMEM, "no memory left");
     }
     buf_release(b);
-    *out = value_string(text);
+    *out = tvalue_string(text);
     return rc;
 }
 
@@ -82,7 +82,7 @@ static enum code text_of(struct run *run, const struct value *v, struct slice *o
         return OK;
     }
     run_scratch(run, &b);
-    value_print(&b, v);
+    tvalue_print(&b, v);
     rc = run_take(run, &b, &text);
     *out = text.text;
     return rc;
@@ -94,7 +94,7 @@ FUNCTION(negate)
 {
     (void)run;
     (void)n;
-    *out = value_bool(!value_is_true(&args[0]));
+    *out = tvalue_bool(!tvalue_is_true(&args[0]));
     return OK;
 }
 
@@ -106,9 +106,9 @@ static enum code is_equal(struct run *run, const struct value *a, const struct v
         return OK;
     }
     if (a->kind == VALUE_LIST || a->kind == VALUE_MAP || a->kind == VALUE_ROOT)
-        return run_fail(run, INVALID, "eq: non-comparable type %s", value_type(a));
+        return run_fail(run, INVALID, "eq: non-comparable type %s", tvalue_type(a));
     if (a->kind != b->kind)
-        return run_fail(run, INVALID, "eq: incompatible types for comparison: %s and %s", value_type(a), value_type(b));
+        return run_fail(run, INVALID, "eq: incompatible types for comparison: %s and %s", tvalue_type(a), tvalue_type(b));
     if (a->kind == VALUE_STRING)
         *out = slice_eq(a->text, b->text);
     else if (a->kind == VALUE_BOOL)
@@ -127,7 +127,7 @@ FUNCTION(eq)
 
     for (size_t i = 1; i < n && rc == OK && !same; i++)
         rc = is_equal(run, &args[0], &args[i], &same);
-    *out = value_bool(same);
+    *out = tvalue_bool(same);
     return rc;
 }
 
@@ -144,7 +144,7 @@ static enum code order(struct run *run, const struct value *args, int *out)
     const struct value *a = &args[0], *b = &args[1];
 
     if (a->kind != b->kind || (a->kind != VALUE_STRING && a->kind != VALUE_INT && a->kind != VALUE_FLOAT))
-        return run_fail(run, INVALID, "incompatible types for comparison: %s and %s", value_type(a), value_type(b));
+        return run_fail(run, INVALID, "incompatible types for comparison: %s and %s", tvalue_type(a), tvalue_type(b));
     if (a->kind == VALUE_STRING)
         *out = slice_cmp(a->text, b->text);
     else if (a->kind == VALUE_INT)
@@ -161,7 +161,7 @@ static enum code order(struct run *run, const struct value *args, int *out)
         enum code rc = order(run, args, &sign);                                                                        \
                                                                                                                        \
         (void)n;                                                                                                       \
-        *out = value_bool(condition);                                                                                  \
+        *out = tvalue_bool(condition);                                                                                  \
         return rc;                                                                                                     \
     }
 
@@ -173,7 +173,7 @@ ORDER_FUNCTION(ge, sign >= 0)
 FUNCTION(sprig_default)
 {
     (void)run;
-    *out = n == 2 && value_is_true(&args[1]) ? args[1] : args[0];
+    *out = n == 2 && tvalue_is_true(&args[1]) ? args[1] : args[0];
     return OK;
 }
 
@@ -181,7 +181,7 @@ FUNCTION(ternary)
 {
     (void)n;
     if (args[2].kind != VALUE_BOOL)
-        return run_fail(run, INVALID, "ternary: expected bool; got %s", value_type(&args[2]));
+        return run_fail(run, INVALID, "ternary: expected bool; got %s", tvalue_type(&args[2]));
     *out = args[2].boolean ? args[0] : args[1];
     return OK;
 }
@@ -190,7 +190,7 @@ FUNCTION(empty)
 {
     (void)run;
     (void)n;
-    *out = value_bool(!value_is_true(&args[0]));
+    *out = tvalue_bool(!tvalue_is_true(&args[0]));
     return OK;
 }
 
@@ -198,7 +198,7 @@ FUNCTION(coalesce)
 {
     (void)run;
     for (size_t i = 0; i < n; i++) {
-        if (value_is_true(&args[i])) {
+        if (tvalue_is_true(&args[i])) {
             *out = args[i];
             break;
         }
@@ -217,7 +217,7 @@ FUNCTION(print)
     for (size_t i = 0; i < n; i++) {
         if (i != 0 && args[i].kind != VALUE_STRING && args[i - 1].kind != VALUE_STRING)
             (void)buf_add_char(&b, ' ');
-        value_print(&b, &args[i]);
+        tvalue_print(&b, &args[i]);
     }
     return run_take(run, &b, out);
 }
@@ -230,7 +230,7 @@ FUNCTION(println)
     for (size_t i = 0; i < n; i++) {
         if (i != 0)
             (void)buf_add_char(&b, ' ');
-        value_print(&b, &args[i]);
+        tvalue_print(&b, &args[i]);
     }
     (void)buf_add_char(&b, '\n');
     return run_take(run, &b, out);
@@ -245,7 +245,7 @@ FUNCTION(print_format)
     if (rc != OK)
         return rc;
     run_scratch(run, &b);
-    rc = value_printf(run, format, args + 1, n - 1, &b);
+    rc = tvalue_printf(run, format, args + 1, n - 1, &b);
     if (rc == OK)
         return run_take(run, &b, out);
     buf_release(&b);
@@ -258,7 +258,7 @@ FUNCTION(to_string)
     enum code rc = text_of(run, &args[0], &text);
 
     (void)n;
-    *out = value_string(text);
+    *out = tvalue_string(text);
     return rc;
 }
 
@@ -274,7 +274,7 @@ FUNCTION(quote)
             continue;
         if (b.len != 0)
             (void)buf_add_char(&b, ' ');
-        value_quote(&b, text);
+        tvalue_quote(&b, text);
     }
     return run_take(run, &b, out);
 }
@@ -285,13 +285,13 @@ FUNCTION(length)
 {
     (void)n;
     if (args[0].kind == VALUE_STRING)
-        *out = value_int((int64_t)args[0].text.len);
+        *out = tvalue_int((int64_t)args[0].text.len);
     else if (args[0].kind == VALUE_LIST)
-        *out = value_int((int64_t)args[0].list.n);
+        *out = tvalue_int((int64_t)args[0].list.n);
     else if (args[0].kind == VALUE_MAP)
-        *out = value_int((int64_t)args[0].map.n);
+        *out = tvalue_int((int64_t)args[0].map.n);
     else
-        return run_fail(run, INVALID, "len of type %s", value_type(&args[0]));
+        return run_fail(run, INVALID, "len of type %s", tvalue_type(&args[0]));
     return OK;
 }
 
@@ -305,19 +305,19 @@ static enum code index_one(struct run *run, struct value *in, const struct value
 
         if (rc != OK)
             return rc;
-        if (in->kind == VALUE_MAP ? !value_member(in, name, in) : !run->data->lookup(run->data->self, name, &text))
+        if (in->kind == VALUE_MAP ? !tvalue_member(in, name, in) : !run->data->lookup(run->data->self, name, &text))
             *in = (struct value){.kind = VALUE_NIL};
         else if (in->kind == VALUE_ROOT)
-            *in = value_string(text);
+            *in = tvalue_string(text);
         return OK;
     }
     if (in->kind != VALUE_LIST && in->kind != VALUE_STRING)
-        return run_fail(run, INVALID, "can't index item of type %s", value_type(in));
+        return run_fail(run, INVALID, "can't index item of type %s", tvalue_type(in));
     if (key->kind != VALUE_INT)
-        return run_fail(run, INVALID, "cannot index with type %s", value_type(key));
+        return run_fail(run, INVALID, "cannot index with type %s", tvalue_type(key));
     if (key->integer < 0 || (uint64_t)key->integer >= size)
         return run_fail(run, INVALID, "index out of range: %lld", (long long)key->integer);
-    *in = in->kind == VALUE_LIST ? in->list.items[key->integer] : value_int((unsigned char)in->text.ptr[key->integer]);
+    *in = in->kind == VALUE_LIST ? in->list.items[key->integer] : tvalue_int((unsigned char)in->text.ptr[key->integer]);
     return OK;
 }
 
@@ -340,7 +340,7 @@ FUNCTION(slice_of)
     enum code rc = OK;
 
     if (!is_list && args[0].kind != VALUE_STRING)
-        return run_fail(run, INVALID, "can't slice item of type %s", value_type(&args[0]));
+        return run_fail(run, INVALID, "can't slice item of type %s", tvalue_type(&args[0]));
     if (n > 1)
         rc = run_int(run, &args[1], &from);
     if (n > 2 && rc == OK)
@@ -375,7 +375,7 @@ FUNCTION(first)
 {
     (void)n;
     if (args[0].kind != VALUE_LIST)
-        return run_fail(run, INVALID, "first: %s is no list", value_type(&args[0]));
+        return run_fail(run, INVALID, "first: %s is no list", tvalue_type(&args[0]));
     if (args[0].list.n != 0)
         *out = args[0].list.items[0];
     return OK;
@@ -385,7 +385,7 @@ FUNCTION(last)
 {
     (void)n;
     if (args[0].kind != VALUE_LIST)
-        return run_fail(run, INVALID, "last: %s is no list", value_type(&args[0]));
+        return run_fail(run, INVALID, "last: %s is no list", tvalue_type(&args[0]));
     if (args[0].list.n != 0)
         *out = args[0].list.items[args[0].list.n - 1];
     return OK;
@@ -410,7 +410,7 @@ FUNCTION(join)
         (void)buf_add(&b, rc == OK ? text : separator);
     }
     if (args[1].kind != VALUE_LIST && args[1].kind != VALUE_NIL)
-        value_print(&b, &args[1]);
+        tvalue_print(&b, &args[1]);
     if (rc == OK)
         return run_take(run, &b, out);
     buf_release(&b);
@@ -437,7 +437,7 @@ FUNCTION(split_list)
     for (; rc == OK && at < count; at++) {
         size_t cut = at + 1 < count ? slice_find_slice(s, separator) : s.len;
 
-        items[at] = value_string(slice_head(s, cut));
+        items[at] = tvalue_string(slice_head(s, cut));
         s = slice_from(s, cut + separator.len);
     }
     return rc;
@@ -455,7 +455,7 @@ FUNCTION(from_json)
         rc = json_parse(run->arena, text, &j, NULL);
         if (rc == NOMEM)
             return run_fail(run, NOMEM, "no memory left");
-        return rc == OK ? value_from_json(run, &j, out) : OK;
+        return rc == OK ? tvalue_from_json(run, &j, out) : OK;
     }
     return rc;
 }
@@ -466,7 +466,7 @@ FUNCTION(to_json)
 
     (void)n;
     run_scratch(run, &b);
-    value_to_json(&b, &args[0]);
+    tvalue_to_json(&b, &args[0]);
     return run_take(run, &b, out);
 }
 

@@ -137,19 +137,19 @@ enum code run_list(struct run *run, size_t n, struct value **items, struct value
 /* Every item put into a list or map passes here: FULL when that nests too deep. */
 enum code run_contain(struct run *run, struct value *holder, const struct value *item);
 
-bool value_is_true(const struct value *v);
-const char *value_type(const struct value *v);            /* Go's name, for messages */
-void value_print(struct buf *out, const struct value *v); /* %v; nil prints <nil> */
-int64_t value_to_i64(const struct value *v);              /* as spf13/cast: 0 when it is no number */
-double value_to_f64(const struct value *v);
-struct value value_string(struct slice s);
-struct value value_int(int64_t v);
-struct value value_float(double v);
-struct value value_bool(bool v);
+bool tvalue_is_true(const struct value *v);
+const char *tvalue_type(const struct value *v);            /* Go's name, for messages */
+void tvalue_print(struct buf *out, const struct value *v); /* %v; nil prints <nil> */
+int64_t tvalue_to_i64(const struct value *v);              /* as spf13/cast: 0 when it is no number */
+double tvalue_to_f64(const struct value *v);
+struct value tvalue_string(struct slice s);
+struct value tvalue_int(int64_t v);
+struct value tvalue_float(double v);
+struct value tvalue_bool(bool v);
 /* Go's field and index lookup in a map; false when the key is not there. */
-bool value_member(const struct value *map, struct slice key, struct value *out);
-enum code value_from_json(struct run *run, const struct json *j, struct value *out);
-void value_to_json(struct buf *out, const struct value *v);
-enum code value_printf(struct run *run, struct slice format, const struct value *args, size_t n, struct buf *out);
-void value_quote(struct buf *out, struct slice s); /* Go's %q */
+bool tvalue_member(const struct value *map, struct slice key, struct value *out);
+enum code tvalue_from_json(struct run *run, const struct json *j, struct value *out);
+void tvalue_to_json(struct buf *out, const struct value *v);
+enum code tvalue_printf(struct run *run, struct slice format, const struct value *args, size_t n, struct buf *out);
+void tvalue_quote(struct buf *out, struct slice s); /* Go's %q */
 #endif

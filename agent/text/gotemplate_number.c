@@ -13,12 +13,12 @@ enum { ANY = TEMPLATE_ARGUMENTS };
 #define WRAP(name, operation)                                                                                          \
     FUNCTION(name)                                                                                                     \
     {                                                                                                                  \
-        uint64_t v = (uint64_t)value_to_i64(&args[0]);                                                                 \
+        uint64_t v = (uint64_t)tvalue_to_i64(&args[0]);                                                                 \
                                                                                                                        \
         (void)run;                                                                                                     \
         for (size_t i = 1; i < n; i++)                                                                                 \
-            v = v operation(uint64_t) value_to_i64(&args[i]);                                                          \
-        *out = value_int((int64_t)v);                                                                                  \
+            v = v operation(uint64_t) tvalue_to_i64(&args[i]);                                                          \
+        *out = tvalue_int((int64_t)v);                                                                                  \
         return OK;                                                                                                     \
     }
 
@@ -28,14 +28,14 @@ WRAP(multiply, *)
 
 static enum code divide_by(struct run *run, const struct value *args, bool wants_rest, struct value *out)
 {
-    int64_t a = value_to_i64(&args[0]), b = value_to_i64(&args[1]);
+    int64_t a = tvalue_to_i64(&args[0]), b = tvalue_to_i64(&args[1]);
 
     if (b == 0)
         return run_fail(run, INVALID, "division by zero");
     if (b == -1) /* the one quotient that does not fit wraps, as in Go */
-        *out = value_int(wants_rest ? 0 : (int64_t)(0 - (uint64_t)a));
+        *out = tvalue_int(wants_rest ? 0 : (int64_t)(0 - (uint64_t)a));
     else
-        *out = value_int(wants_rest ? a % b : a / b);
+        *out = tvalue_int(wants_rest ? a % b : a / b);
     return OK;
 }
 
@@ -55,37 +55,37 @@ FUNCTION(add1)
 {
     (void)run;
     (void)n;
-    *out = value_int((int64_t)((uint64_t)value_to_i64(&args[0]) + 1));
+    *out = tvalue_int((int64_t)((uint64_t)tvalue_to_i64(&args[0]) + 1));
     return OK;
 }
 
 FUNCTION(largest)
 {
     (void)run;
-    *out = value_int(value_to_i64(&args[0]));
+    *out = tvalue_int(tvalue_to_i64(&args[0]));
     for (size_t i = 1; i < n; i++)
-        out->integer = value_to_i64(&args[i]) > out->integer ? value_to_i64(&args[i]) : out->integer;
+        out->integer = tvalue_to_i64(&args[i]) > out->integer ? tvalue_to_i64(&args[i]) : out->integer;
     return OK;
 }
 
 FUNCTION(smallest)
 {
     (void)run;
-    *out = value_int(value_to_i64(&args[0]));
+    *out = tvalue_int(tvalue_to_i64(&args[0]));
     for (size_t i = 1; i < n; i++)
-        out->integer = value_to_i64(&args[i]) < out->integer ? value_to_i64(&args[i]) : out->integer;
+        out->integer = tvalue_to_i64(&args[i]) < out->integer ? tvalue_to_i64(&args[i]) : out->integer;
     return OK;
 }
 
 #define FLOATS(name, operation)                                                                                        \
     FUNCTION(name)                                                                                                     \
     {                                                                                                                  \
-        double v = value_to_f64(&args[0]);                                                                             \
+        double v = tvalue_to_f64(&args[0]);                                                                             \
                                                                                                                        \
         (void)run;                                                                                                     \
         for (size_t i = 1; i < n; i++)                                                                                 \
-            v = v operation value_to_f64(&args[i]);                                                                    \
-        *out = value_float(v);                                                                                         \
+            v = v operation tvalue_to_f64(&args[i]);                                                                    \
+        *out = tvalue_float(v);                                                                                         \
         return OK;                                                                                                     \
     }
 
@@ -99,7 +99,7 @@ FLOATS(divf, /)
     {                                                                                                                  \
         (void)run;                                                                                                     \
         (void)n;                                                                                                       \
-        *out = value_float(call(value_to_f64(&args[0])));                                                              \
+        *out = tvalue_float(call(tvalue_to_f64(&args[0])));                                                              \
         return OK;                                                                                                     \
     }
 
@@ -118,9 +118,9 @@ FUNCTION(round_to)
     if (places < -15 || places > 15)
         return run_fail(run, INVALID, "round: %lld places", (long long)places);
     scale = pow(10, (double)places);
-    scaled = value_to_f64(&args[0]) * scale;
+    scaled = tvalue_to_f64(&args[0]) * scale;
     rest = scaled - floor(scaled);
-    *out = value_float((rest >= 0.5 ? ceil(scaled) : floor(scaled)) / scale);
+    *out = tvalue_float((rest >= 0.5 ? ceil(scaled) : floor(scaled)) / scale);
     return OK;
 }
 
@@ -128,7 +128,7 @@ FUNCTION(to_int)
 {
     (void)run;
     (void)n;
-    *out = value_int(value_to_i64(&args[0]));
+    *out = tvalue_int(tvalue_to_i64(&args[0]));
     return OK;
 }
 
@@ -136,7 +136,7 @@ FUNCTION(to_float)
 {
     (void)run;
     (void)n;
-    *out = value_float(value_to_f64(&args[0]));
+    *out = tvalue_float(tvalue_to_f64(&args[0]));
     return OK;
 }
 
@@ -212,7 +212,7 @@ FUNCTION(unix_epoch)
 
     (void)n;
     if (args[0].kind != VALUE_TIME)
-        return run_fail(run, INVALID, "wrong type for value; expected time.Time; got %s", value_type(&args[0]));
+        return run_fail(run, INVALID, "wrong type for value; expected time.Time; got %s", tvalue_type(&args[0]));
     seconds = args[0].integer / NS_PER_S - (args[0].integer % NS_PER_S < 0);
     run_scratch(run, &b);
     (void)buf_printf(&b, "%lld", (long long)seconds);

@@ -151,11 +151,11 @@ static enum code take_number(struct parser *p, struct value *out)
     if (digits.len != 0 && digits.ptr[0] == '+')
         digits = slice_from(digits, 1);
     if (!is_float && slice_to_i64(digits, &i) && (digits.len < 2 || digits.ptr[0] != '0')) {
-        *out = value_int(i);
+        *out = tvalue_int(i);
         return OK;
     }
     if (is_float && slice_to_f64(digits, &f) && isfinite(f)) {
-        *out = value_float(f);
+        *out = tvalue_float(f);
         return OK;
     }
     return fail(p, "only decimal numbers are supported, not", text);
@@ -171,7 +171,7 @@ static enum code take_character(struct parser *p, struct value *out)
         return rc;
     if (text.len == 0 || utf8_decode(text, &rune) != text.len)
         return fail(p, "malformed character constant", text);
-    *out = value_int(rune);
+    *out = tvalue_int(rune);
     return OK;
 }
 
@@ -223,7 +223,7 @@ static enum code parse_word(struct parser *p, struct expr *e)
 
     e->kind = EXPR_LITERAL;
     if (slice_eq_str(word, "true") || slice_eq_str(word, "false")) {
-        e->literal = value_bool(word.ptr[0] == 't');
+        e->literal = tvalue_bool(word.ptr[0] == 't');
         return OK;
     }
     if (slice_eq_str(word, "nil"))

@@ -79,8 +79,8 @@ static void write_bad(struct run *run, struct buf *out, char verb, const struct 
     (void)run;
     (void)buf_printf(out, "%%!%c(", verb);
     if (v->kind != VALUE_NIL)
-        (void)buf_printf(out, "%s=", value_type(v));
-    value_print(out, v);
+        (void)buf_printf(out, "%s=", tvalue_type(v));
+    tvalue_print(out, v);
     (void)buf_add_char(out, ')');
 }
 
@@ -190,7 +190,7 @@ static bool write_text(struct run *run, struct buf *out, const struct spec *spec
     if (spec->verb != 'q')
         return false;
     run_scratch(run, &quoted);
-    value_quote(&quoted, s);
+    tvalue_quote(&quoted, s);
     write_padded(out, spec, buf_slice(&quoted), false);
     buf_release(&quoted);
     return true;
@@ -201,7 +201,7 @@ static void write_any(struct run *run, struct buf *out, const struct spec *spec,
     struct buf text;
 
     run_scratch(run, &text);
-    value_print(&text, v);
+    tvalue_print(&text, v);
     write_padded(out, spec, buf_slice(&text), v->kind == VALUE_INT || v->kind == VALUE_FLOAT);
     buf_release(&text);
 }
@@ -255,13 +255,13 @@ static void write_extra(struct buf *out, const struct value *args, size_t n)
         if (i != 0)
             (void)buf_add_str(out, ", ");
         if (args[i].kind != VALUE_NIL)
-            (void)buf_printf(out, "%s=", value_type(&args[i]));
-        value_print(out, &args[i]);
+            (void)buf_printf(out, "%s=", tvalue_type(&args[i]));
+        tvalue_print(out, &args[i]);
     }
     (void)buf_add_char(out, ')');
 }
 
-enum code value_printf(struct run *run, struct slice format, const struct value *args, size_t n, struct buf *out)
+enum code tvalue_printf(struct run *run, struct slice format, const struct value *args, size_t n, struct buf *out)
 {
     size_t used = 0;
 
@@ -283,7 +283,7 @@ enum code value_printf(struct run *run, struct slice format, const struct value 
         else if (used >= n)
             (void)buf_printf(out, "%%!%c(MISSING)", spec.verb);
         else if (spec.verb == 'T')
-            (void)buf_add_str(out, value_type(&args[used++]));
+            (void)buf_add_str(out, tvalue_type(&args[used++]));
         else
             write_value(run, out, &spec, &args[used++]);
     }

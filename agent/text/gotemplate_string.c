@@ -166,7 +166,7 @@ FUNCTION(loki_trim)
     enum code rc = strings(run, args, n, s);
 
     if (rc == OK)
-        *out = value_string(trim_right(trim_left(s[0], s[1]), s[1]));
+        *out = tvalue_string(trim_right(trim_left(s[0], s[1]), s[1]));
     return rc;
 }
 
@@ -176,7 +176,7 @@ FUNCTION(loki_trim_left)
     enum code rc = strings(run, args, n, s);
 
     if (rc == OK)
-        *out = value_string(trim_left(s[0], s[1]));
+        *out = tvalue_string(trim_left(s[0], s[1]));
     return rc;
 }
 
@@ -186,7 +186,7 @@ FUNCTION(loki_trim_right)
     enum code rc = strings(run, args, n, s);
 
     if (rc == OK)
-        *out = value_string(trim_right(s[0], s[1]));
+        *out = tvalue_string(trim_right(s[0], s[1]));
     return rc;
 }
 
@@ -206,7 +206,7 @@ FUNCTION(loki_trim_prefix)
     enum code rc = strings(run, args, n, s);
 
     if (rc == OK)
-        *out = value_string(without_prefix(s[0], s[1]));
+        *out = tvalue_string(without_prefix(s[0], s[1]));
     return rc;
 }
 
@@ -216,7 +216,7 @@ FUNCTION(loki_trim_suffix)
     enum code rc = strings(run, args, n, s);
 
     if (rc == OK)
-        *out = value_string(without_suffix(s[0], s[1]));
+        *out = tvalue_string(without_suffix(s[0], s[1]));
     return rc;
 }
 
@@ -226,7 +226,7 @@ FUNCTION(trim_space)
     enum code rc = strings(run, args, n, &s);
 
     if (rc == OK)
-        *out = value_string(trim_right(trim_left(s, SPACES), SPACES));
+        *out = tvalue_string(trim_right(trim_left(s, SPACES), SPACES));
     return rc;
 }
 
@@ -257,7 +257,7 @@ FUNCTION(contains)
     enum code rc = strings(run, args, n, s);
 
     if (rc == OK)
-        *out = value_bool(s[0].len == 0 || slice_find_slice(s[1], s[0]) < s[1].len);
+        *out = tvalue_bool(s[0].len == 0 || slice_find_slice(s[1], s[0]) < s[1].len);
     return rc;
 }
 
@@ -267,7 +267,7 @@ FUNCTION(has_prefix)
     enum code rc = strings(run, args, n, s);
 
     if (rc == OK)
-        *out = value_bool(slice_starts(s[1], s[0]));
+        *out = tvalue_bool(slice_starts(s[1], s[0]));
     return rc;
 }
 
@@ -277,7 +277,7 @@ FUNCTION(has_suffix)
     enum code rc = strings(run, args, n, s);
 
     if (rc == OK)
-        *out = value_bool(slice_ends(s[1], s[0]));
+        *out = tvalue_bool(slice_ends(s[1], s[0]));
     return rc;
 }
 
@@ -296,7 +296,7 @@ FUNCTION(trunc_text)
         s = slice_from(s, s.len - (size_t)-c);
     else if (c >= 0)
         s = slice_head(s, (size_t)c);
-    *out = value_string(s);
+    *out = tvalue_string(s);
     return OK;
 }
 
@@ -319,7 +319,7 @@ FUNCTION(substr)
         to = (int64_t)s.len;
     if (to < from || to > (int64_t)s.len)
         return run_fail(run, INVALID, "substr: %lld to %lld is out of range", (long long)from, (long long)to);
-    *out = value_string(slice_make(s.ptr + from, (size_t)(to - from)));
+    *out = tvalue_string(slice_make(s.ptr + from, (size_t)(to - from)));
     return OK;
 }
 
@@ -482,7 +482,7 @@ FUNCTION(base64_decode_text)
     rc = base64_decode(run->arena, s, &bytes, run->err);
     if (rc == NOMEM)
         return rc;
-    *out = value_string(rc == OK ? bytes : SLICE_LIT("illegal base64 data"));
+    *out = tvalue_string(rc == OK ? bytes : SLICE_LIT("illegal base64 data"));
     return OK;
 }
 
@@ -515,7 +515,7 @@ static enum code print_all(struct run *run, const struct value *args, size_t n, 
     for (size_t i = 0; i < n; i++) {
         if (i != 0 && args[i].kind != VALUE_STRING && args[i - 1].kind != VALUE_STRING)
             (void)buf_add_char(&b, ' ');
-        value_print(&b, &args[i]);
+        tvalue_print(&b, &args[i]);
     }
     return run_take(run, &b, text);
 }

@@ -6,27 +6,27 @@
 #include <math.h>
 #include <stdlib.h>
 
-struct value value_string(struct slice s)
+struct value tvalue_string(struct slice s)
 {
     return (struct value){.kind = VALUE_STRING, .text = s};
 }
 
-struct value value_int(int64_t v)
+struct value tvalue_int(int64_t v)
 {
     return (struct value){.kind = VALUE_INT, .integer = v};
 }
 
-struct value value_float(double v)
+struct value tvalue_float(double v)
 {
     return (struct value){.kind = VALUE_FLOAT, .number = v};
 }
 
-struct value value_bool(bool v)
+struct value tvalue_bool(bool v)
 {
     return (struct value){.kind = VALUE_BOOL, .boolean = v};
 }
 
-bool value_is_true(const struct value *v)
+bool tvalue_is_true(const struct value *v)
 {
     switch (v->kind) {
     case VALUE_NIL:
@@ -50,7 +50,7 @@ bool value_is_true(const struct value *v)
     return false;
 }
 
-const char *value_type(const struct value *v)
+const char *tvalue_type(const struct value *v)
 {
     switch (v->kind) {
     case VALUE_NIL:
@@ -91,7 +91,7 @@ static void print_time(struct buf *out, int64_t ns)
 }
 
 /* Depth is bounded: run_contain. */
-void value_print(struct buf *out, const struct value *v)
+void tvalue_print(struct buf *out, const struct value *v)
 {
     switch (v->kind) {
     case VALUE_NIL:
@@ -117,7 +117,7 @@ void value_print(struct buf *out, const struct value *v)
         for (size_t i = 0; i < v->list.n && !out->is_full; i++) {
             if (i != 0)
                 (void)buf_add_char(out, ' ');
-            value_print(out, &v->list.items[i]);
+            tvalue_print(out, &v->list.items[i]);
         }
         (void)buf_add_char(out, ']');
         return;
@@ -128,7 +128,7 @@ void value_print(struct buf *out, const struct value *v)
                 (void)buf_add_char(out, ' ');
             (void)buf_add(out, v->map.members[i].key);
             (void)buf_add_char(out, ':');
-            value_print(out, &v->map.members[i].value);
+            tvalue_print(out, &v->map.members[i].value);
         }
         (void)buf_add_char(out, ']');
         return;
@@ -138,7 +138,7 @@ void value_print(struct buf *out, const struct value *v)
     }
 }
 
-int64_t value_to_i64(const struct value *v)
+int64_t tvalue_to_i64(const struct value *v)
 {
     int64_t i = 0;
 
@@ -168,7 +168,7 @@ int64_t value_to_i64(const struct value *v)
     return 0;
 }
 
-double value_to_f64(const struct value *v)
+double tvalue_to_f64(const struct value *v)
 {
     double f = 0;
 
@@ -176,10 +176,10 @@ double value_to_f64(const struct value *v)
         return v->number;
     if (v->kind == VALUE_STRING)
         return slice_to_f64(v->text, &f) ? f : 0;
-    return (double)value_to_i64(v);
+    return (double)tvalue_to_i64(v);
 }
 
-bool value_member(const struct value *map, struct slice key, struct value *out)
+bool tvalue_member(const struct value *map, struct slice key, struct value *out)
 {
     for (size_t i = 0; i < map->map.n; i++) {
         if (slice_eq(map->map.members[i].key, key)) {
@@ -216,7 +216,7 @@ static enum code map_from_json(struct run *run, const struct json *j, struct val
         if (i + 1 < total && slice_eq(sorted[i]->key, sorted[i + 1]->key))
             continue; /* the last one written counts */
         members[n].key = sorted[i]->key;
-        rc = value_from_json(run, &sorted[i]->value, &members[n].value);
+        rc = tvalue_from_json(run, &sorted[i]->value, &members[n].value);
         if (rc == OK)
             rc = run_contain(run, out, &members[n++].value);
     }
@@ -225,7 +225,7 @@ static enum code map_from_json(struct run *run, const struct json *j, struct val
     return rc;
 }
 
-enum code value_from_json(struct run *run, const struct json *j, struct value *out)
+enum code tvalue_from_json(struct run *run, const struct json *j, struct value *out)
 {
     struct value *items;
     enum code rc;
@@ -236,19 +236,19 @@ enum code value_from_json(struct run *run, const struct json *j, struct value *o
         *out = (struct value){.kind = VALUE_NIL};
         return OK;
     case JSON_BOOL:
-        *out = value_bool(j->boolean);
+        *out = tvalue_bool(j->boolean);
         return OK;
     case JSON_NUMBER:
         (void)json_as_f64(j, &f);
-        *out = value_float(f);
+        *out = tvalue_float(f);
         return OK;
     case JSON_STRING:
-        *out = value_string(j->text);
+        *out = tvalue_string(j->text);
         return OK;
     case JSON_ARRAY:
         rc = run_list(run, j->array.n, &items, out);
         for (size_t i = 0; rc == OK && i < j->array.n; i++) {
-            rc = value_from_json(run, &j->array.items[i], &items[i]);
+            rc = tvalue_from_json(run, &j->array.items[i], &items[i]);
             if (rc == OK)
                 rc = run_contain(run, out, &items[i]);
         }
@@ -259,7 +259,7 @@ enum code value_from_json(struct run *run, const struct json *j, struct value *o
     return OK;
 }
 
-void value_to_json(struct buf *out, const struct value *v)
+void tvalue_to_json(struct buf *out, const struct value *v)
 {
     switch (v->kind) {
     case VALUE_NIL:
@@ -268,7 +268,7 @@ void value_to_json(struct buf *out, const struct value *v)
         return;
     case VALUE_BOOL:
     case VALUE_INT:
-        value_print(out, v);
+        tvalue_print(out, v);
         return;
     case VALUE_FLOAT:
         (void)json_write_f64(out, v->number);
@@ -286,7 +286,7 @@ void value_to_json(struct buf *out, const struct value *v)
         for (size_t i = 0; i < v->list.n && !out->is_full; i++) {
             if (i != 0)
                 (void)buf_add_char(out, ',');
-            value_to_json(out, &v->list.items[i]);
+            tvalue_to_json(out, &v->list.items[i]);
         }
         (void)buf_add_char(out, ']');
         return;
@@ -297,14 +297,14 @@ void value_to_json(struct buf *out, const struct value *v)
                 (void)buf_add_char(out, ',');
             (void)json_write_string(out, v->map.members[i].key);
             (void)buf_add_char(out, ':');
-            value_to_json(out, &v->map.members[i].value);
+            tvalue_to_json(out, &v->map.members[i].value);
         }
         (void)buf_add_char(out, '}');
         return;
     }
 }
 
-void value_quote(struct buf *out, struct slice s)
+void tvalue_quote(struct buf *out, struct slice s)
 {
     static const char codes[] = "\a\b\t\n\v\f\r\"\\", names[] = "abtnvfr\"\\";
 

@@ -3,10 +3,7 @@
 #include "agent/model/md5.h"
 #include "agent/model/relabel.h"
 
-#define RULE(...)                                                                                                      \
-    {                                                                                                                  \
-        .separator = {";", 1}, .regex = {"(.*)", 4}, .replacement = {"$1", 2}, __VA_ARGS__                             \
-    }
+#define RULE(...) {__VA_ARGS__} /* texts left out get Prometheus' defaults: with_defaults */
 #define S(text) {"" text, sizeof(text) - 1}
 
 static const struct slice source_a[] = {S("a")}, source_b[] = {S("b")}, source_ab[] = {S("a"), S("b")},
@@ -85,16 +82,30 @@ static const struct {
      "{a=\"x\",b=\"y\"}"},
 };
 
+static struct relabel_rule with_defaults(struct relabel_rule rule)
+{
+    struct relabel_rule defaults = relabel_rule_default();
+
+    if (rule.separator.ptr == NULL)
+        rule.separator = defaults.separator;
+    if (rule.regex.ptr == NULL)
+        rule.regex = defaults.regex;
+    if (rule.replacement.ptr == NULL)
+        rule.replacement = defaults.replacement;
+    return rule;
+}
+
 static void rules_do_what_prometheus_documents(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_OF(rows); i++) {
         const struct labels *in = labels_of(rows[i].in), *out = NULL;
+        struct relabel_rule rule = with_defaults(rows[i].rule);
         struct relabel_rules *rules = NULL;
         struct error err = {0};
         struct buf text;
 
-        if (relabel_rules_new(&rules, &rows[i].rule, 1, &err) != OK)
+        if (relabel_rules_new(&rules, &rule, 1, &err) != OK)
             fail_msg("%s: %s", rows[i].name, err.text);
         assert_int_equal(relabel_labels(rules, in, &out), OK);
         if ((out == NULL) != (rows[i].want == NULL))
@@ -135,10 +146,11 @@ static void what_prometheus_refuses_is_refused(void **state)
 {
     (void)state;
     for (size_t i = 0; i < N_OF(refused); i++) {
+        struct relabel_rule rule = with_defaults(refused[i].rule);
         struct relabel_rules *rules = NULL;
         struct error err = {0};
 
-        assert_int_equal(relabel_rules_new(&rules, &refused[i].rule, 1, &err), INVALID);
+        assert_int_equal(relabel_rules_new(&rules, &rule, 1, &err), INVALID);
         assert_null(rules);
         if (strstr(err.text, refused[i].want) == NULL)
             fail_msg("row %zu: %s", i, err.text);

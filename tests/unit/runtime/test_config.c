@@ -21,12 +21,12 @@ static const struct {
     {"unknown reference has a suggestion",
      "fake.source \"s\" {\n\tforward_to = [fake.sink.mian.receiver]\n}\n\nfake.sink \"main\" {\n}\n",
      "did you mean \"fake.sink.main\"?"},
-    {"circle with its path",
+    {"cycle with its path",
      "fake.hold \"a\" {\n\tforward_to = [fake.hold.b.receiver]\n}\n\nfake.hold \"b\" {\n\tforward_to = "
      "[fake.hold.a.receiver]\n}\n",
-     "circle: fake.hold.a → fake.hold.b → fake.hold.a"},
+     "cycle: fake.hold.a → fake.hold.b → fake.hold.a"},
     {"refers to itself", "fake.hold \"a\" {\n\tforward_to = [fake.hold.a.receiver]\n}\n",
-     "circle: fake.hold.a → fake.hold.a"},
+     "cycle: fake.hold.a → fake.hold.a"},
     {"below the stability level", "fake.new \"a\" {\n}\n",
      "component \"fake.new\" is at stability level \"experimental\", which is below the minimum allowed stability level "
      "\"generally-available\""},

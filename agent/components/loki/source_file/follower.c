@@ -155,11 +155,15 @@ static void open_at_path(struct follower *f, const struct file_stat *st)
 }
 
 struct search {
-    struct follower *f;
     const struct record *record;
-    struct slice folder;
+    char *folder;              /* owned */
     char *found[RECORD_TAILS]; /* owned paths */
 };
+
+static bool is_same(const struct file_identity *a, const struct file_identity *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
 
 static bool search_entry(void *arg, const char *name, bool is_dir)
 {
@@ -170,10 +174,11 @@ static bool search_entry(void *arg, const char *name, bool is_dir)
 
     if (is_dir)
         return true;
-    path = mem_printf("%.*s/%s", SLICE_ARG(s->folder), name);
+    path = mem_printf("%s/%s", s->folder, name);
     if (file_stat_path(path, &st, &err) == OK && st.is_regular)
         for (size_t i = 0; i < s->record->n; i++)
-            if (s->found[i] == NULL && memcmp(&s->record->at[i].id, &st.id, sizeof st.id) == 0) {
+            if (s->found[i] == NULL && is_same(&s->record->at[i].id, &st.id) &&
+                st.size_bytes >= s->record->at[i].offset) { /* a shorter one is another file with that inode */
                 s->found[i] = path;
                 return true;
             }
@@ -181,30 +186,368 @@ static bool search_entry(void *arg, const char *name, bool is_dir)
     return true;
 }
 
-/* Opens what the record names: the file at the path, and those that were rotated away while nobody looked, which are
- * searched in the same folder. What is shorter than its offset is another file with that inode. */
-static void open_recorded(struct follower *f, const struct record *r)
+/* Files that were rotated away while nobody looked stay in their folder. */
+static void search_folder(struct follower *f, struct search *s)
 {
-    struct slice path = slice_str(f->path);
-    const char *slash = memrchr(path.ptr, '/', path.len);
-    struct search search = {.f = f, .record = r, .folder = slice_head(path, slash != NULL ? (size_t)(slash - path.ptr) : 0)};
-    struct file_stat st = {0}, here = {0};
+    const char *slash = strrchr(f->path, '/');
+    struct error err = {0};
+
+    s->folder = slash != NULL ? mem_strndup(slice_make(f->path, (size_t)(slash - f->path))) : mem_strdup(".");
+    if (dir_list(s->folder[0] != '\0' ? s->folder : "/", search_entry, s, &err) != OK)
+        follower_say(f, "rotated files cannot be searched", err.text);
+    mem_free(s->folder);
+}
+
+/* Opens what the record names, oldest first: the files that were rotated away, and the one at the path. */
+static void open_recorded(struct follower *f, struct record *r)
+{
+    struct search search = {.record = r};
+    struct file_stat here = {0};
     struct error err = {0};
     bool is_here = file_stat_path(f->path, &here, &err) == OK && here.is_regular;
+    int64_t plain;
 
-    if (r->n != 1 || !is_here || memcmp(&r->at[0].id, &here.id, sizeof here.id) != 0)
-        if (dir_list(slash == NULL ? "." : slash == path.ptr ? "/" : arena_free_folder(search.folder), search_entry, &search, &err) != OK)
-            follower_say(f, "rotated files cannot be searched", err.text);
+    if (positions_get(f->source->positions, slice_str(f->path), slice_str(f->labels_text), &plain) && plain > 0 &&
+        (uint64_t)plain > r->at[r->n - 1].offset && is_here && is_same(&r->at[r->n - 1].id, &here.id))
+        r->at[r->n - 1].offset = (uint64_t)plain; /* Alloy read on from here in between */
+    if (r->n != 1 || !is_here || !is_same(&r->at[0].id, &here.id))
+        search_folder(f, &search);
     for (size_t i = 0; i < r->n; i++) {
-        bool is_at_path = is_here && memcmp(&r->at[i].id, &here.id, sizeof here.id) == 0;
-        const char *at = is_at_path ? f->path : search.found[i];
-        uint64_t known;
+        bool is_at_path = is_here && is_same(&r->at[i].id, &here.id);
+        const char *path = is_at_path ? f->path : search.found[i];
         struct mark mark;
+        uint64_t known;
 
-        if (at != NULL && (is_at_path || (file_stat_path(at, &st, &err) == OK && st.size_bytes >= r->at[i].offset)) &&
-            claims_take(f->source, &r->at[i].id, f, &known, &mark))
-            f->has_started_once |= add_tail(f, at, r->at[i].offset, r->at[i].is_cut, NULL, is_at_path);
+        if (path != NULL && claims_take(f->source, &r->at[i].id, f, &known, &mark) &&
+            !add_tail(f, path, r->at[i].offset, r->at[i].is_cut, NULL, is_at_path))
+            claims_drop(f->source, &r->at[i].id, f, 0, &mark, true);
         mem_free(search.found[i]);
     }
     f->has_started_once = true;
+}
+
+/* --- a look --------------------------------------------------------------------------------------------------------- */
+
+static void mark_away(struct follower *f, int64_t now)
+{
+    LIST_EACH (it, &f->tails) {
+        struct tail *t = CONTAINER_OF(it, struct tail, link);
+
+        if (t->is_at_path)
+            t->away_since_ms = now;
+        t->is_at_path = false;
+    }
+}
+
+static void look_at_path(struct follower *f, int64_t now)
+{
+    struct file_stat st;
+    struct error err = {0};
+    enum code rc = file_stat_path(f->path, &st, &err);
+    bool is_known = false;
+
+    if (rc == OK && !st.is_regular)
+        rc = error_set(&err, INVALID, "%s is not a regular file", f->path);
+    if (rc != OK) {
+        mark_away(f, now);
+        if (f->n_tails == 0)
+            follower_say(f, rc == AGAIN ? "a file is not there (yet)" : "a file cannot be read", err.text);
+        return;
+    }
+    LIST_EACH (it, &f->tails) {
+        struct tail *t = CONTAINER_OF(it, struct tail, link);
+        bool is_it = is_same(&t->id, &st.id);
+
+        if (t->is_at_path && !is_it)
+            t->away_since_ms = now;
+        t->is_at_path = is_it;
+        is_known |= is_it && t->fd >= 0;
+    }
+    if (!is_known && !f->is_skipped && !f->is_leaving)
+        open_at_path(f, &st);
+}
+
+static bool is_quiet(const struct tail *t, int64_t now, int64_t for_ms)
+{
+    return now - t->quiet_since_ms >= for_ms;
+}
+
+/* Read to its end: may the file be closed? */
+static bool may_close(const struct follower *f, const struct tail *t, int64_t now)
+{
+    if (f->is_leaving)
+        return true;
+    if (t->is_at_path)
+        return false;
+    if (t->is_gone && is_quiet(t, now, GONE_QUIET_MS))
+        return true;
+    if (f->n_tails > CROWDED_TAILS && is_quiet(t, now, CROWDED_QUIET_MS))
+        return true;
+    return is_quiet(t, now, AWAY_QUIET_MS) && now - t->away_since_ms >= AWAY_QUIET_MS;
+}
+
+/* Nobody else has the deleted file's disk space but us: not for ever. */
+static bool must_release(const struct tail *t, int64_t now)
+{
+    return t->is_gone && (now - t->gone_since_ms >= (int64_t)LIMIT_DELETED_FILE_S * MS_PER_S ||
+                          t->seen_size - t->offset > LIMIT_DELETED_FILE_BYTES);
+}
+
+static void release_gone(struct follower *f, struct tail *t)
+{
+    log_warn(host_id(f->source->host), "a deleted file was let go with an unread rest", log_str("path", f->path),
+             log_int("unread_bytes", (int64_t)(t->seen_size - t->offset)),
+             log_str("do", "keep rotated files longer, or see why delivery stalls"));
+    tail_close_file(t, LOST_RELEASED);
+}
+
+/* One file as far as it goes now. A last line without its newline is taken when nobody will finish it: rotated away and
+ * quiet, or deleted. */
+static enum tail_state work_on(struct follower *f, struct tail *t, int64_t now)
+{
+    bool is_over = !t->is_at_path && (is_quiet(t, now, REST_QUIET_MS) || (f->is_leaving && t->is_gone));
+    enum tail_state state = tail_read(t, is_over);
+
+    if (state == TAIL_BROKEN) {
+        tail_close_file(t, LOST_BYTES_COUNT);
+        return TAIL_BROKEN;
+    }
+    if (state != TAIL_END && must_release(t, now)) {
+        release_gone(f, t);
+        return TAIL_END;
+    }
+    if (state == TAIL_END && t->fd >= 0 && may_close(f, t, now))
+        tail_close_file(t, LOST_BYTES_COUNT);
+    return state;
+}
+
+static void finish(struct follower *f);
+
+static void schedule(struct follower *f, enum tail_state state, bool was_active)
+{
+    const struct tail *t = newest(f);
+    uint64_t longest = f->options.max_poll_ms, shortest = f->options.min_poll_ms;
+
+    if (state == TAIL_MORE) {
+        follower_wake(f, 0);
+        return;
+    }
+    if (state == TAIL_BLOCKED) {
+        follower_wake(f, BLOCKED_MS);
+        return;
+    }
+    if (t == NULL)
+        longest = longest > MISSING_POLL_MS ? longest : MISSING_POLL_MS;
+    else if (t->watch != NULL && t->is_at_path && t->missed < MISSED_EVENTS && longest < TRUSTED_POLL_MS)
+        longest = TRUSTED_POLL_MS;
+    f->idle_ms = was_active ? shortest : f->idle_ms * 2;
+    if (f->idle_ms < shortest)
+        f->idle_ms = shortest;
+    if (f->idle_ms > longest)
+        f->idle_ms = longest;
+    follower_wake(f, f->idle_ms);
+}
+
+static void run(void *arg)
+{
+    struct follower *f = arg;
+    int64_t now = loop_now_ms(f->loop);
+    enum tail_state state = TAIL_END;
+    bool was_active = false, is_broken = false;
+
+    f->last_run_ms = now;
+    f->due_ms = INT64_MAX;
+    look_at_path(f, now);
+    LIST_EACH_SAFE (it, &f->tails) {
+        struct tail *t = CONTAINER_OF(it, struct tail, link);
+
+        state = work_on(f, t, now);
+        was_active |= t->was_active;
+        t->was_active = false;
+        is_broken |= state == TAIL_BROKEN;
+        if (state == TAIL_MORE || state == TAIL_BLOCKED)
+            break; /* the newer ones after this one */
+        if (t->fd < 0 && tail_is_settled(t))
+            drop_tail(f, t);
+    }
+    f->is_skipped |= is_broken && f->n_tails == 0;
+    if (f->is_leaving && f->n_tails == 0)
+        finish(f);
+    else
+        schedule(f, state, was_active);
+}
+
+/* --- from the control loop -------------------------------------------------------------------------------------------- */
+
+static void ended_on_control(void *arg)
+{
+    struct follower *f = arg;
+
+    f->is_on_loop = false;
+    f->ended(f->ended_arg, f);
+}
+
+/* Nothing is left to do on the loop. */
+static void finish(struct follower *f)
+{
+    struct file_stat st;
+    struct error err = {0};
+
+    if (f->is_leaving && !f->is_stopped && file_stat_path(f->path, &st, &err) == AGAIN)
+        record_remove(f);
+    timer_free(f->timer);
+    f->timer = NULL;
+    f->is_running = false;
+    metric_add(f->source->active, -1);
+    loop_post(loops_control(host_loops(f->source->host)), ended_on_control, f);
+}
+
+static void start_on_loop(void *arg)
+{
+    struct follower *f = arg;
+    struct error err = {0};
+    struct record record;
+
+    if (!f->reader->was_tried) {
+        f->reader->was_tried = true;
+        if (watcher_new(&f->reader->watcher, f->loop, &err) != OK)
+            log_warn(host_id(f->source->host), "files are followed by polling only", log_str("err", err.text),
+                     log_str("do", "raise fs.inotify.max_user_instances"));
+    }
+    f->timer = timer_new(f->loop, run, f);
+    f->is_running = true;
+    f->is_leaving = f->is_skipped = false;
+    f->due_ms = INT64_MAX;
+    f->last_run_ms = INT64_MIN / 2;
+    metric_add(f->source->active, 1);
+    if (record_read(f, &record))
+        open_recorded(f, &record);
+    follower_wake(f, 0);
+}
+
+static void leave_on_loop(void *arg)
+{
+    struct follower *f = arg;
+
+    f->is_leaving = true;
+    follower_wake(f, 0);
+}
+
+static void stay_on_loop(void *arg)
+{
+    struct follower *f = arg;
+
+    f->is_leaving = false;
+    follower_wake(f, 0);
+}
+
+static void stop_on_loop(void *arg)
+{
+    struct follower *f = arg;
+
+    f->is_stopped = true;
+    if (f->timer != NULL)
+        timer_stop(f->timer);
+}
+
+static void end_on_loop(void *arg)
+{
+    struct follower *f = arg;
+
+    if (!f->is_running)
+        return; /* finished by itself: ended is on its way */
+    f->is_stopped = true;
+    LIST_EACH_SAFE (it, &f->tails) {
+        list_remove(it);
+        tail_free(CONTAINER_OF(it, struct tail, link));
+    }
+    f->n_tails = 0;
+    finish(f);
+}
+
+struct change {
+    struct follower *follower;
+    struct file_options options;
+};
+
+static void set_on_loop(void *arg)
+{
+    struct change *change = arg;
+    struct follower *f = change->follower;
+
+    f->options = change->options;
+    mem_free(change);
+    follower_wake(f, 0);
+}
+
+void follower_start(struct follower *f)
+{
+    f->is_on_loop = true;
+    loop_post(f->loop, start_on_loop, f);
+}
+
+void follower_leave(struct follower *f)
+{
+    loop_post(f->loop, leave_on_loop, f);
+}
+
+void follower_stay(struct follower *f)
+{
+    loop_post(f->loop, stay_on_loop, f);
+}
+
+void follower_stop(struct follower *f)
+{
+    loop_post(f->loop, stop_on_loop, f);
+}
+
+void follower_end(struct follower *f)
+{
+    loop_post(f->loop, end_on_loop, f);
+}
+
+void follower_set(struct follower *f, const struct file_options *options)
+{
+    struct change *change = mem_zalloc(sizeof *change);
+
+    *change = (struct change){f, *options};
+    loop_post(f->loop, set_on_loop, change);
+}
+
+struct follower *follower_new(struct source *s, struct slice path, const struct labels *labels, char *take_labels_text,
+                              const struct file_options *options)
+{
+    struct follower *f = mem_zalloc(sizeof *f);
+    struct metric_label of[] = {{"path", NULL}};
+
+    f->source = s;
+    f->path = mem_strndup(path);
+    f->labels_text = take_labels_text;
+    f->record_key = mem_printf("cursor-files-%s", f->path);
+    f->labels = labels_ref(labels);
+    f->affinity = hash64_stable(path);
+    f->loop = host_loop_for(s->host, f->affinity);
+    f->reader = &s->readers[loop_index(f->loop)];
+    f->options = *options;
+    list_init(&f->tails);
+    of[0].value = f->path;
+    f->file_bytes = host_gauge(s->host, "loki_source_file_file_bytes_total", "Number of bytes total.", of, 1);
+    f->read_bytes = host_gauge(s->host, "loki_source_file_read_bytes_total", "Number of bytes read.", of, 1);
+    f->read_lines = host_counter(s->host, "loki_source_file_read_lines_total", "Number of lines read.", of, 1);
+    f->encoding_failures = host_counter(s->host, "loki_source_file_encoding_failures_total",
+                                        "Number of encoding failures.", of, 1);
+    return f;
+}
+
+void follower_free(struct follower *f)
+{
+    metric_unref(f->file_bytes);
+    metric_unref(f->read_bytes);
+    metric_unref(f->read_lines);
+    metric_unref(f->encoding_failures);
+    labels_unref(f->labels);
+    mem_free(f->path);
+    mem_free(f->labels_text);
+    mem_free(f->record_key);
+    mem_free(f);
 }
