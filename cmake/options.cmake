@@ -11,6 +11,7 @@ endif()
 option(HY_STATIC_LIBS "link gRPC, abseil, RE2, snappy, zstd and libuv statically" ON)
 option(HY_TESTS "build the unit tests" ON)
 option(HY_FUZZ "build the libFuzzer targets (clang)" OFF)
+option(HY_BENCH "build the driver of `hy bench`" OFF)
 set(HY_SANITIZE "" CACHE STRING "address,undefined or thread")
 
 find_program(CCACHE ccache)

@@ -30,5 +30,7 @@ int main(int argc, char **argv)
             return commands[i].run(program, argc - 1, argv + 1);
     if (argv[1][0] == '-') /* hyagent --config FILE */
         return command_run(program, argc, argv);
+    if (strcmp(argv[1], "convert") == 0 || strcmp(argv[1], "tools") == 0)
+        return usage_error("\"%s\" is a command of Alloy that hyagent does not have yet", argv[1]);
     return usage_error("there is no command \"%s\"; hyagent --help lists them", argv[1]);
 }

@@ -3,12 +3,15 @@
 #include "agent/cli/registry.h"
 
 extern const struct component_type component_discovery_relabel;
+extern const struct component_type component_loki_echo;
 extern const struct component_type component_loki_process;
 extern const struct component_type component_loki_relabel;
+extern const struct component_type component_loki_source_file;
 extern const struct component_type component_loki_write;
 extern const struct component_type component_otelcol_auth_basic;
 extern const struct component_type component_otelcol_auth_bearer;
 extern const struct component_type component_otelcol_auth_headers;
+extern const struct component_type component_otelcol_exporter_debug;
 extern const struct component_type component_otelcol_exporter_loki;
 extern const struct component_type component_otelcol_exporter_otlp;
 extern const struct component_type component_otelcol_exporter_otlphttp;
@@ -26,12 +29,15 @@ extern const struct component_type component_prometheus_scrape;
 
 const struct component_type *const registry[] = {
     &component_discovery_relabel,
+    &component_loki_echo,
     &component_loki_process,
     &component_loki_relabel,
+    &component_loki_source_file,
     &component_loki_write,
     &component_otelcol_auth_basic,
     &component_otelcol_auth_bearer,
     &component_otelcol_auth_headers,
+    &component_otelcol_exporter_debug,
     &component_otelcol_exporter_loki,
     &component_otelcol_exporter_otlp,
     &component_otelcol_exporter_otlphttp,

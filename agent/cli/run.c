@@ -1,5 +1,6 @@
 /* hyagent run: sets up loops, storage and the admin server, loads the configuration, and ends in order. */
 #include "agent/base/budget.h"
+#include "agent/base/limits.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/cli/commands.h"
@@ -31,6 +32,7 @@ struct run {
     struct timer *tap_timer;
     char *hosts_text;
     const char *hosts[MAX_ALLOWED_HOSTS + 1];
+    unsigned n_loads;
     bool is_stopping;
     int exit_code;
 };
@@ -134,25 +136,36 @@ static void stop(struct run *r)
 
 /* --- loads --- */
 
+/* Somebody asked for each of these loads and wants to know: the number makes each a cause of its own, never left out. */
+static void log_failure(struct run *r, const struct diags *diags)
+{
+    char message[96];
+    struct buf errors;
+
+    buf_init(&errors, LIMIT_LOG_FIELD_BYTES);
+    for (size_t i = 0; i < diags->n; i++) {
+        if (diags->items[i].severity != SEVERITY_ERROR)
+            continue;
+        buf_add_str(&errors, errors.len > 0 ? "; " : "");
+        diag_print_line(&errors, &diags->items[i]);
+    }
+    snprintf(message, sizeof message, "reload %u failed, the old configuration goes on", r->n_loads);
+    log_error(NULL, message, log_slice("error", buf_slice(&errors)));
+    buf_release(&errors);
+}
+
 static void log_load(void *ctx, const struct load_result *result)
 {
-    (void)ctx;
+    struct run *r = ctx;
+
+    r->n_loads++;
     if (result->is_ok) {
         log_info(NULL, "configuration loaded", log_int("components", (int64_t)result->n_components),
                  log_int("added", (int64_t)result->n_added), log_int("updated", (int64_t)result->n_updated),
                  log_int("replaced", (int64_t)result->n_replaced), log_int("removed", (int64_t)result->n_removed));
         return;
     }
-    for (size_t i = 0; i < result->diags->n; i++) {
-        struct buf line;
-
-        if (result->diags->items[i].severity != SEVERITY_ERROR)
-            continue;
-        buf_init(&line, 4096);
-        diag_print_line(&line, &result->diags->items[i]);
-        log_error(NULL, "configuration not loaded, the old one goes on", log_slice("error", buf_slice(&line)));
-        buf_release(&line);
-    }
+    log_failure(r, result->diags);
 }
 
 static void reloaded(void *ctx, const struct load_result *result)

@@ -3,6 +3,8 @@
 #include "agent/river/schema.h"
 #include <stdlib.h>
 
+enum { MAX_THREADS = 256 };
+
 #define AT(member) offsetof(struct run_args, member)
 
 static const char no_cluster[] = "hyagent has no clustering yet: every agent scrapes all its targets";
@@ -64,8 +66,12 @@ static enum code take_words(struct run_args *args, int n_words, char **argv, str
         return error_set(err, INVALID, "name one configuration file or folder");
     if (n_words == 1)
         args->config = argv[1];
+    if (args->config != NULL && strcmp(args->config, "-") == 0)
+        return error_set(err, INVALID, "run needs a FILE it can read again, not standard input");
     if (args->config == NULL && !args->is_help)
         return error_set(err, INVALID, "which configuration? hyagent run FILE");
+    if (args->threads > MAX_THREADS)
+        return error_set(err, INVALID, "--threads is at most %d", MAX_THREADS);
     if (args->tap_until_all_ns < 0 || args->shutdown_timeout_ns < NS_PER_S)
         return error_set(err, INVALID, "--shutdown.timeout is at least 1s, --tap-until-all not negative");
     return OK;

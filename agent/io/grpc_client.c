@@ -95,7 +95,7 @@ static enum code poller_ref(struct poller **out, struct error *err)
     if (the_poller == NULL) {
         struct poller *p = mem_zalloc(sizeof *p);
 
-        grpc_init();
+        rpc_library_init();
         p->queue = grpc_completion_queue_create_for_next(NULL);
         if (pthread_create(&p->thread, NULL, run_poller, p) == 0) {
             the_poller = p;

@@ -1,10 +1,32 @@
+#include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/io/codec.h"
 #include "agent/io/grpc_int.h"
+#include <grpc/support/log.h>
 #include <limits.h>
+#include <pthread.h>
 
 enum { STEP_BYTES = 64 * 1024 };
 #define RETRY_INFO_TYPE "type.googleapis.com/google.rpc.RetryInfo"
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void on_log(gpr_log_func_args *args)
+{
+    if (log_is_traced("grpc"))
+        log_debug(NULL, "grpc", log_str("text", args->message), log_str("file", args->file), log_int("line", args->line));
+}
+
+static void set_log(void)
+{
+    gpr_set_log_function(on_log);
+}
+
+void rpc_library_init(void)
+{
+    pthread_once(&once, set_log);
+    grpc_init();
+}
 
 struct slice rpc_slice(const grpc_slice *s)
 {

@@ -180,7 +180,7 @@ enum code rpc_server_start(struct rpc_server **out, const struct rpc_server_opti
     enum code rc;
 
     *out = NULL;
-    grpc_init();
+    rpc_library_init();
     rc = rpc_server_credentials(&creds, &tls, options->tls, err);
     if (rc != OK) {
         grpc_shutdown();

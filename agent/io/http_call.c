@@ -158,13 +158,12 @@ static enum MHD_Result queue_response(struct http_call *c)
     return MHD_queue_response(c->mhd, c->status, c->response);
 }
 
-static enum MHD_Result refuse(struct http_call *c, unsigned status, const char *text)
+static void refuse(struct http_call *c, unsigned status, const char *text)
 {
     pthread_mutex_lock(&c->server->lock);
     if (c->state != CALL_ANSWERED)
         http_call_answer_locked(c, status, http_call_text_response(text));
     pthread_mutex_unlock(&c->server->lock);
-    return queue_response(c);
 }
 
 /* The handler let it pass, but there will be no on_request. */
@@ -173,6 +172,37 @@ static void drop(struct http_call *c)
     if (c->server->handler.on_dropped != NULL)
         c->server->handler.on_dropped(c->server->handler.self, c);
     http_call_unref(c);
+}
+
+/* Closing a connection with unread bytes resets it, and the client would not see our answer: what is not too much is
+ * read first. A client that waits for "100 Continue" has not sent it yet. */
+static bool is_body_to_discard(const struct http_call *c)
+{
+    bool has_body = c->content_length != 0 || http_call_header(c, "Transfer-Encoding").ptr != NULL;
+
+    return has_body && http_call_header(c, "Expect").ptr == NULL &&
+           c->content_length <= (uint64_t)c->server->options.max_body_bytes * DISCARD_FACTOR;
+}
+
+static void begin_body(struct http_call *c, bool is_answered_already)
+{
+    pthread_mutex_lock(&c->server->lock);
+    if (!is_answered_already)
+        c->state = CALL_BODY;
+    if (c->conn != NULL) {
+        c->conn->is_in_body = true;
+        c->conn->since_ms = http_server_now_ms();
+    }
+    pthread_mutex_unlock(&c->server->lock);
+}
+
+/* The answer is set before the body was read. */
+static enum MHD_Result answer_early(struct http_call *c)
+{
+    if (!is_body_to_discard(c))
+        return queue_response(c);
+    begin_body(c, true);
+    return MHD_YES;
 }
 
 static enum MHD_Result begin(struct http_call *c)
@@ -188,35 +218,35 @@ static enum MHD_Result begin(struct http_call *c)
     pthread_mutex_unlock(&s->lock);
     if (is_off || (c->daemon->client_ca != NULL && !http_server_client_is_verified(c->mhd))) {
         http_call_unref(c); /* the handler never sees it */
-        return is_off ? refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping")
-                      : refuse(c, MHD_HTTP_FORBIDDEN, "a client certificate is needed");
+        if (is_off)
+            refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping");
+        else
+            refuse(c, MHD_HTTP_FORBIDDEN, "a client certificate is needed");
+        return answer_early(c);
     }
     if (s->handler.on_headers != NULL)
         s->handler.on_headers(s->handler.self, c);
     if (is_answered(c))
-        return queue_response(c);
+        return answer_early(c);
     if (c->has_content_length && c->content_length > c->max_body) {
         pthread_mutex_lock(&s->lock);
         s->counts.rejected_too_large++;
         s->counts.dropped++;
         pthread_mutex_unlock(&s->lock);
         drop(c);
-        return refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large");
+        refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large");
+        return answer_early(c);
     }
     buf_init(&c->body, c->max_body);
-    pthread_mutex_lock(&s->lock);
-    c->state = CALL_BODY;
-    if (c->conn != NULL) {
-        c->conn->is_in_body = true;
-        c->conn->since_ms = http_server_now_ms();
-    }
-    pthread_mutex_unlock(&s->lock);
+    begin_body(c, false);
     return MHD_YES;
 }
 
 static enum MHD_Result take_body(struct http_call *c, struct slice data)
 {
     c->seen_bytes += data.len;
+    if (is_answered(c))
+        return c->seen_bytes > (uint64_t)c->server->options.max_body_bytes * DISCARD_FACTOR ? MHD_NO : MHD_YES;
     if (!c->is_too_large && c->body.len == 0 && c->has_content_length && c->content_length <= c->max_body &&
         buf_reserve(&c->body, (size_t)c->content_length) != OK)
         return MHD_NO;
@@ -252,8 +282,11 @@ static enum MHD_Result dispatch(struct http_call *c)
     pthread_mutex_unlock(&s->lock);
     if (is_off || c->is_too_large) {
         drop(c);
-        return is_off ? refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping")
-                      : refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large");
+        if (is_off)
+            refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping");
+        else
+            refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, "the request body is too large");
+        return queue_response(c);
     }
     s->handler.on_request(s->handler.self, c);
     return MHD_YES;
@@ -465,6 +498,9 @@ enum code http_call_decode_body(const struct http_call *c, struct buf *out, stru
 
     if (!codec_from_name(encoding, &codec))
         return error_set(err, INVALID, "the Content-Encoding \"%.*s\" is not supported", SLICE_ARG(encoding));
+    /* senders mean either of Snappy's two formats by this word; the framing format says its name in its first chunk */
+    if (codec == CODEC_SNAPPY && slice_starts(http_call_body(c), slice_make("\xff\x06\x00\x00sNaPpY", 10)))
+        codec = CODEC_SNAPPY_FRAMED;
     return codec_decompress(codec, http_call_body(c), out, err);
 }
 

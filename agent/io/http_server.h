@@ -1,9 +1,10 @@
 /* agent/io/http_server.h - HTTP/1.1 listener (libmicrohttpd, TLS by GnuTLS). Receives on its own threads, never waits
  * for an answer: the handler posts the request to a loop and http_reply comes from there.
  *
- * Bounded: header bytes, body bytes, connections, idle time, time for a body (slow clients). A Content-Length over the
- * limit is answered 413 at the headers; a longer chunked body is read and discarded up to twice the limit, answered 413,
- * then cut. */
+ * Bounded: header bytes, body bytes, connections, idle time, time for a body (slow clients). An answer given at the
+ * headers (413 for a Content-Length over the limit, or the handler's) goes out once the body was read and discarded, since
+ * closing on unread bytes would reset the connection and lose it; at once when the body is over twice the limit or the
+ * client waits for 100 Continue. A chunked body is cut off at twice the limit. */
 #ifndef AGENT_IO_HTTP_SERVER_H
 #define AGENT_IO_HTTP_SERVER_H
 #include "agent/base/error.h"

@@ -4,6 +4,7 @@
 #include "agent/io/loop.h"
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ struct watcher {
     struct list watches;
     struct list *next;     /* while calling: the next one to call; watch_free moves it on */
     struct watcher_counts counts;
+    bool is_calling, is_freed; /* freed from inside a callback: goes when that is over */
     char *events; /* READ_BYTES, aligned by mem.h */
 };
 
@@ -109,23 +111,34 @@ static void take_event(struct watcher *w, const struct inotify_event *event)
         lose(w, event->wd);
 }
 
+static void end_calls(struct watcher *w)
+{
+    w->is_calling = false;
+    if (w->is_freed)
+        watcher_free(w);
+}
+
 static void on_readable(void *arg)
 {
     struct watcher *w = arg;
     ssize_t n = read(w->fd, w->events, READ_BYTES);
 
-    for (char *at = w->events; n > 0 && at < w->events + n;) {
+    w->is_calling = true;
+    for (char *at = w->events; n > 0 && at < w->events + n && !w->is_freed;) {
         const struct inotify_event *event = (const struct inotify_event *)(const void *)at;
 
         take_event(w, event);
         at += sizeof *event + event->len;
     }
+    end_calls(w);
 }
 
 static void on_retry(void *arg)
 {
     struct watcher *w = arg;
 
+    timer_start(w->retry, RETRY_MS, 0); /* before the calls: one may ask for an earlier turn */
+    w->is_calling = true;
     for (struct list *it = w->watches.next; it != &w->watches; it = w->next) {
         struct watch *watch = CONTAINER_OF(it, struct watch, link);
         bool is_late = watch->wd < 0;
@@ -140,7 +153,7 @@ static void on_retry(void *arg)
             watch->fn(watch->arg, WATCH_RESCAN, SLICE_LIT(""));
         }
     }
-    timer_start(w->retry, RETRY_MS, 0);
+    end_calls(w);
 }
 
 enum code watcher_new(struct watcher **out, struct loop *loop, struct error *err)
@@ -174,6 +187,10 @@ void watcher_free(struct watcher *w)
     if (w == NULL)
         return;
     BUG_ON(!list_is_empty(&w->watches));
+    if (w->is_calling) {
+        w->is_freed = true;
+        return;
+    }
     poll_free(w->poll);
     timer_free(w->retry);
     if (w->fd >= 0)

@@ -111,7 +111,8 @@ MUST_USE struct otlp_batch *otlp_batch_new(enum otlp_signal signal);
 void batch_ref(struct batch *b);
 void batch_unref(struct batch *b); /* NULL is fine */
 /* Takes over the caller's reference and gives back one the caller may edit: the same batch when nobody else holds it,
- * else a copy that shares the bytes (spans and items copied). NULL when the heap refuses: the caller then settles. */
+ * else a copy that shares the bytes (spans and items copied). NULL when the heap refuses: the reference is still the
+ * caller's, who settles (batch_settle) and lets go (batch_unref). */
 MUST_USE struct log_batch *log_batch_own(struct log_batch *take);
 MUST_USE struct sample_batch *sample_batch_own(struct sample_batch *take);
 MUST_USE struct otlp_batch *otlp_batch_own(struct otlp_batch *take);

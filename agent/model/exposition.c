@@ -20,7 +20,7 @@ enum exposition_format exposition_format_of(struct slice content_type)
 
     (void)slice_cut(content_type, ';', &type, &rest);
     return slice_eq_nocase(slice_trim(type), SLICE_LIT("application/openmetrics-text")) ? EXPOSITION_OPENMETRICS
-                                                                                         : EXPOSITION_PROMETHEUS;
+                                                                                        : EXPOSITION_PROMETHEUS;
 }
 
 struct exposition *exposition_new(enum exposition_format format, const struct exposition_handler *handler)
@@ -161,10 +161,14 @@ static const struct {
     enum metric_type type;
     bool is_prometheus, is_openmetrics;
 } types[] = {
-    {"counter", METRIC_COUNTER, true, true},     {"gauge", METRIC_GAUGE, true, true},
-    {"histogram", METRIC_HISTOGRAM, true, true}, {"summary", METRIC_SUMMARY, true, true},
-    {"untyped", METRIC_UNKNOWN, true, false},    {"unknown", METRIC_UNKNOWN, false, true},
-    {"info", METRIC_INFO, false, true},          {"stateset", METRIC_STATESET, false, true},
+    {"counter", METRIC_COUNTER, true, true},
+    {"gauge", METRIC_GAUGE, true, true},
+    {"histogram", METRIC_HISTOGRAM, true, true},
+    {"summary", METRIC_SUMMARY, true, true},
+    {"untyped", METRIC_UNKNOWN, true, false},
+    {"unknown", METRIC_UNKNOWN, false, true},
+    {"info", METRIC_INFO, false, true},
+    {"stateset", METRIC_STATESET, false, true},
     {"gaugehistogram", METRIC_GAUGE_HISTOGRAM, false, true},
 };
 
@@ -233,7 +237,8 @@ static enum code read_meta(struct exposition *e, enum exposition_meta kind, stru
     if (s.ptr[0] == '"')
         family = slice_make(family.ptr + 1, family.len - 2);
     text = e->format == EXPOSITION_PROMETHEUS ? exposition_skip_blanks(text) : slice_from(text, 1);
-    if (kind == EXPOSITION_TYPE && !find_type(e->format, e->format == EXPOSITION_PROMETHEUS ? slice_trim(text) : text, &type))
+    if (kind == EXPOSITION_TYPE &&
+        !find_type(e->format, e->format == EXPOSITION_PROMETHEUS ? slice_trim(text) : text, &type))
         return refuse(err, "unknown metric type", text);
     if (kind == EXPOSITION_UNIT && text.len != 0) {
         struct slice before = slice_head(family, family.len > text.len ? family.len - text.len : 0);

@@ -45,8 +45,8 @@ MUST_USE enum code exposition_feed(struct exposition *e, struct slice bytes, str
 /* The body is over; a last line without its newline is read. INVALID: that line, or a missing # EOF (OpenMetrics). */
 MUST_USE enum code exposition_end(struct exposition *e, struct error *err);
 
-/* Labels of a raw series, the name as __name__ (left out when there is none: exemplars), unescaped onto the arena, in the
- * order written. Strict: names, escapes, UTF-8, a name twice. FULL: more than LIMIT_SERIES_LABELS. */
+/* Labels of a raw series, the name as __name__ (left out when there is none: exemplars), unescaped onto the arena, in
+ * the order written. Strict: names, escapes, UTF-8, a name twice. FULL: more than LIMIT_SERIES_LABELS. */
 MUST_USE enum code exposition_series_parse(struct slice series, struct arena *a, struct label **pairs, size_t *n,
                                            struct error *err);
 /* A value as Go's ParseFloat reads it without hexadecimal and underscores; correctly rounded. */

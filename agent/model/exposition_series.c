@@ -66,7 +66,8 @@ struct series {
     size_t n, cap;
 };
 
-/* The contents of a quoted text: \\ \" \n are escapes, any other backslash stays as it is (Prometheus' lvalReplacer). */
+/* The contents of a quoted text: \\ \" \n are escapes, any other backslash stays as it is (Prometheus' lvalReplacer).
+ */
 static enum code unescape(struct arena *a, struct slice s, struct slice *out)
 {
     char *text;

@@ -25,8 +25,8 @@ struct native_histogram {
     bool is_float;
     int32_t schema; /* MIN..MAX, or CUSTOM: bounds in custom_values */
     enum histogram_reset reset;
-    uint64_t count, zero_count;             /* integer histograms */
-    double count_float, zero_count_float;   /* float histograms */
+    uint64_t count, zero_count;           /* integer histograms */
+    double count_float, zero_count_float; /* float histograms */
     double sum, zero_threshold;
     struct histogram_buckets positive, negative;
     const double *custom_values;

@@ -14,7 +14,7 @@ static bool is_child(enum otlp_signal signal, unsigned level, uint32_t number)
     if (signal != OTLP_METRICS || level < 2)
         return number == 2; /* scope_spans, spans; scope_metrics, metrics; scope_logs, log_records */
     if (level == 3)
-        return number == 1; /* data_points */
+        return number == 1;                                                           /* data_points */
     return number == 5 || number == 7 || number == 9 || number == 10 || number == 11; /* Metric.data */
 }
 
@@ -104,8 +104,8 @@ enum code otlp_cut_next(struct otlp_cut *c, uint32_t max_items, size_t max_bytes
     uint32_t n = 0;
 
     while (find_item(c, out)) {
-        if (n != 0 && ((max_items != 0 && n == max_items) ||
-                       (max_bytes != 0 && out->len - start + item_cost(c) > max_bytes)))
+        if (n != 0 &&
+            ((max_items != 0 && n == max_items) || (max_bytes != 0 && out->len - start + item_cost(c) > max_bytes)))
             break;
         open_levels(c, out);
         (void)buf_add(out, c->item);
@@ -178,8 +178,7 @@ enum code otlp_batch_cut(struct otlp_batch *b, uint32_t max_items, size_t max_by
         const struct otlp_resource *r = &b->resources[i];
         bool is_small = (max_items == 0 || r->n_items <= max_items) && (max_bytes == 0 || r->bytes.len <= max_bytes);
 
-        if (is_small ? !add_piece(&p, r->bytes, r->n_items)
-                     : !cut_resource(&p, b->signal, r, max_items, max_bytes))
+        if (is_small ? !add_piece(&p, r->bytes, r->n_items) : !cut_resource(&p, b->signal, r, max_items, max_bytes))
             return NOMEM;
     }
     b->resources = p.list;

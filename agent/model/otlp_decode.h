@@ -35,7 +35,8 @@ Otlp__AnyValue *otlp_value_int(struct arena *a, int64_t v);
 Otlp__AnyValue *otlp_value_double(struct arena *a, double v);
 Otlp__AnyValue *otlp_value_bool(struct arena *a, bool v);
 /* The text of a value as the Collector's AsString gives it: strings as they are, numbers and booleans in JSON's form,
- * bytes in base64, lists and maps as JSON, nothing for an empty value. FULL, NOMEM; or look at out->is_full at the end. */
+ * bytes in base64, lists and maps as JSON, nothing for an empty value. FULL, NOMEM; or look at out->is_full at the end.
+ */
 enum code otlp_value_text(const Otlp__AnyValue *v, struct buf *out);
 /* The same as JSON: strings quoted, an empty value is null. */
 enum code otlp_value_json(const Otlp__AnyValue *v, struct buf *out);

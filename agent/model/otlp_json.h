@@ -1,6 +1,6 @@
 /* agent/model/otlp_json.h - OTLP/JSON to protobuf bytes and back (opentelemetry.io/docs/specs/otlp, JSON Protobuf
- * Encoding): lowerCamelCase keys, ids in hex, other bytes in base64, 64-bit integers as text or number, enums as numbers
- * (names are taken too, as the Collector does), unknown keys ignored. Depth is bounded by LIMIT_JSON_DEPTH. */
+ * Encoding): lowerCamelCase keys, ids in hex, other bytes in base64, 64-bit integers as text or number, enums as
+ * numbers (names are taken too, as the Collector does), unknown keys ignored. Depth is bounded by LIMIT_JSON_DEPTH. */
 #ifndef AGENT_MODEL_OTLP_JSON_H
 #define AGENT_MODEL_OTLP_JSON_H
 #include "agent/base/buf.h"

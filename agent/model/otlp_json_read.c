@@ -180,8 +180,8 @@ static void put_plain(struct buf *out, const ProtobufCFieldDescriptor *f, uint64
     (void)buf_add(out, slice_make(text, n));
 }
 
-static enum code read_scalar(struct json_in *in, const ProtobufCMessageDescriptor *d,
-                             const ProtobufCFieldDescriptor *f, bool is_packed)
+static enum code read_scalar(struct json_in *in, const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f,
+                             bool is_packed)
 {
     uint64_t v = 0;
 
@@ -218,8 +218,8 @@ static enum code read_value(struct json_in *in, const ProtobufCMessageDescriptor
 /* Repeated numbers are packed, as proto3 writes them. */
 static enum code read_list(struct json_in *in, const ProtobufCMessageDescriptor *d, const ProtobufCFieldDescriptor *f)
 {
-    bool is_packed = f->type != PROTOBUF_C_TYPE_STRING && f->type != PROTOBUF_C_TYPE_BYTES &&
-                     f->type != PROTOBUF_C_TYPE_MESSAGE;
+    bool is_packed =
+        f->type != PROTOBUF_C_TYPE_STRING && f->type != PROTOBUF_C_TYPE_BYTES && f->type != PROTOBUF_C_TYPE_MESSAGE;
     size_t mark = 0, before = in->out->len;
     enum code rc;
 

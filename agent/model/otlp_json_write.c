@@ -121,8 +121,8 @@ static enum code put_packed(struct buf *out, const ProtobufCFieldDescriptor *f, 
 
 static enum code put_value(struct buf *out, const ProtobufCFieldDescriptor *f, const struct pb_field *w, unsigned depth)
 {
-    bool is_text = f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_BYTES ||
-                   f->type == PROTOBUF_C_TYPE_MESSAGE;
+    bool is_text =
+        f->type == PROTOBUF_C_TYPE_STRING || f->type == PROTOBUF_C_TYPE_BYTES || f->type == PROTOBUF_C_TYPE_MESSAGE;
 
     if (is_text != (w->type == PB_BYTES))
         return CORRUPT;
@@ -194,7 +194,8 @@ static enum code put_message(const ProtobufCMessageDescriptor *d, struct slice b
             (void)buf_add_char(out, ',');
         is_first = false;
         put_key(out, f->name);
-        rc = f->label == PROTOBUF_C_LABEL_REPEATED ? put_list(out, f, bytes, depth) : put_value(out, f, &last[i], depth);
+        rc =
+            f->label == PROTOBUF_C_LABEL_REPEATED ? put_list(out, f, bytes, depth) : put_value(out, f, &last[i], depth);
     }
     (void)buf_add_char(out, '}');
     if (rc == OK && status == PB_BROKEN)

@@ -1,4 +1,5 @@
-/* Names and units: the rules the Collector and Alloy share (OpenTelemetry "Prometheus and OpenMetrics Compatibility"). */
+/* Names and units: the rules the Collector and Alloy share (OpenTelemetry "Prometheus and OpenMetrics Compatibility").
+ */
 #include "agent/model/otlp_to_prom.h"
 #include "agent/model/otlp_to_prom_int.h"
 
@@ -10,11 +11,11 @@ struct pair {
 
 /* UCUM to Prometheus' base units. */
 static const struct pair units[] = {
-    {"d", "days"},        {"h", "hours"},        {"min", "minutes"},   {"s", "seconds"},    {"ms", "milliseconds"},
-    {"us", "microseconds"}, {"ns", "nanoseconds"}, {"By", "bytes"},    {"KiBy", "kibibytes"}, {"MiBy", "mebibytes"},
-    {"GiBy", "gibibytes"}, {"TiBy", "tibibytes"}, {"KBy", "kilobytes"}, {"MBy", "megabytes"}, {"GBy", "gigabytes"},
-    {"TBy", "terabytes"}, {"m", "meters"},       {"V", "volts"},       {"A", "amperes"},    {"J", "joules"},
-    {"W", "watts"},       {"g", "grams"},        {"Cel", "celsius"},   {"Hz", "hertz"},     {"1", ""},
+    {"d", "days"},          {"h", "hours"},        {"min", "minutes"},   {"s", "seconds"},      {"ms", "milliseconds"},
+    {"us", "microseconds"}, {"ns", "nanoseconds"}, {"By", "bytes"},      {"KiBy", "kibibytes"}, {"MiBy", "mebibytes"},
+    {"GiBy", "gibibytes"},  {"TiBy", "tibibytes"}, {"KBy", "kilobytes"}, {"MBy", "megabytes"},  {"GBy", "gigabytes"},
+    {"TBy", "terabytes"},   {"m", "meters"},       {"V", "volts"},       {"A", "amperes"},      {"J", "joules"},
+    {"W", "watts"},         {"g", "grams"},        {"Cel", "celsius"},   {"Hz", "hertz"},       {"1", ""},
     {"%", "percent"},
 };
 static const struct pair per_units[] = {

@@ -37,7 +37,8 @@ struct otlp_cut {
 
 void otlp_cut_init(struct otlp_cut *c, enum otlp_signal signal, struct slice resource);
 /* Appends to out the next piece: at most max_items items and max_bytes bytes (0: no limit), at least one item.
- * *n_items 0: nothing is left. FULL or NOMEM from out: c is not to be used again. A single item over max_bytes is a piece by itself. */
+ * *n_items 0: nothing is left. FULL or NOMEM from out: c is not to be used again. A single item over max_bytes is a
+ * piece by itself. */
 MUST_USE enum code otlp_cut_next(struct otlp_cut *c, uint32_t max_items, size_t max_bytes, struct buf *out,
                                  uint32_t *n_items);
 

@@ -10,7 +10,8 @@ struct otlp_to_loki_result {
     uint32_t dropped_invalid; /* no label left, or an unknown loki.format */
 };
 
-/* Makes a new log batch (one reference; NULL with NOMEM or CORRUPT). Tickets: as otlp_to_prom. The tenant hint becomes the label __tenant_id__. */
+/* Makes a new log batch (one reference; NULL with NOMEM or CORRUPT). Tickets: as otlp_to_prom. The tenant hint becomes
+ * the label __tenant_id__. */
 MUST_USE enum code otlp_to_loki(const struct otlp_batch *in, const char *destination, struct log_batch **out,
                                 struct otlp_to_loki_result *result, struct error *err);
 #endif

@@ -13,11 +13,11 @@ struct conversion {
     const struct otlp_to_prom_options *options;
     struct sample_batch *out;
     struct otlp_to_prom_result *result;
-    struct arena scratch;  /* decoded messages of the resource at hand */
-    struct arena names;    /* builders and texts of the point at hand */
-    uint8_t *became;       /* per data point of the batch */
+    struct arena scratch; /* decoded messages of the resource at hand */
+    struct arena names;   /* builders and texts of the point at hand */
+    uint8_t *became;      /* per data point of the batch */
     uint8_t *reasons;
-    uint32_t item, end;    /* data points of this resource: item is the next */
+    uint32_t item, end; /* data points of this resource: item is the next */
     const Otlp__Resource *resource;
     const Otlp__InstrumentationScope *scope;
     struct slice job, instance;
@@ -228,9 +228,9 @@ static bool convert_exemplar(struct conversion *c, const Otlp__Exemplar *e, stru
             continue;
         runes += runes_of(&labels[n++]);
     }
-    *out = (struct exemplar){
-        labels, n, e->value_case == OTLP__EXEMPLAR__VALUE_AS_INT ? (double)e->as_int : e->as_double,
-        (int64_t)(e->time_unix_nano / NS_PER_MS)};
+    *out =
+        (struct exemplar){labels, n, e->value_case == OTLP__EXEMPLAR__VALUE_AS_INT ? (double)e->as_int : e->as_double,
+                          (int64_t)(e->time_unix_nano / NS_PER_MS)};
     return true;
 }
 
@@ -289,7 +289,8 @@ static void convert_numbers(struct conversion *c, const struct metric *m, Otlp__
 {
     for (size_t i = 0; i < n && c->rc == OK; i++) {
         const Otlp__NumberDataPoint *d = list[i];
-        struct point p = make_point(c, d->attributes, d->n_attributes, d->time_unix_nano, d->start_time_unix_nano, d->flags);
+        struct point p =
+            make_point(c, d->attributes, d->n_attributes, d->time_unix_nano, d->start_time_unix_nano, d->flags);
         double value = d->value_case == OTLP__NUMBER_DATA_POINT__VALUE_AS_INT ? (double)d->as_int : d->as_double;
         uint32_t n_exemplars = 0;
         const struct exemplar *exemplars = NULL;
@@ -335,7 +336,8 @@ static bool is_histogram_whole(const Otlp__HistogramDataPoint *d)
 
 static void convert_histogram(struct conversion *c, const struct metric *m, const Otlp__HistogramDataPoint *d)
 {
-    struct point p = make_point(c, d->attributes, d->n_attributes, d->time_unix_nano, d->start_time_unix_nano, d->flags);
+    struct point p =
+        make_point(c, d->attributes, d->n_attributes, d->time_unix_nano, d->start_time_unix_nano, d->flags);
     struct slice bucket = with_suffix(c, m->name, "_bucket");
     uint32_t n_all = 0, n = 0;
     const struct exemplar *all = convert_exemplars(c, d->exemplars, d->n_exemplars, &n_all), *some;
@@ -371,7 +373,8 @@ static void convert_natives(struct conversion *c, const struct metric *m, const 
 {
     for (size_t i = 0; i < h->n_data_points && c->rc == OK; i++) {
         const Otlp__ExponentialHistogramDataPoint *d = h->data_points[i];
-        struct point p = make_point(c, d->attributes, d->n_attributes, d->time_unix_nano, d->start_time_unix_nano, d->flags);
+        struct point p =
+            make_point(c, d->attributes, d->n_attributes, d->time_unix_nano, d->start_time_unix_nano, d->flags);
         struct native_histogram *native = arena_try_alloc(&c->out->base.arena, sizeof *native);
         enum native_result result =
             native != NULL ? otlp_to_native(&c->out->base.arena, d, p.is_stale, native) : NATIVE_NOMEM;
@@ -397,7 +400,8 @@ static void convert_summaries(struct conversion *c, const struct metric *m, cons
 {
     for (size_t i = 0; i < summary->n_data_points && c->rc == OK; i++) {
         const Otlp__SummaryDataPoint *d = summary->data_points[i];
-        struct point p = make_point(c, d->attributes, d->n_attributes, d->time_unix_nano, d->start_time_unix_nano, d->flags);
+        struct point p =
+            make_point(c, d->attributes, d->n_attributes, d->time_unix_nano, d->start_time_unix_nano, d->flags);
 
         emit_float(c, &p, with_suffix(c, m->name, "_sum"), d->sum, NULL, 0, NULL, 0);
         emit_float(c, &p, with_suffix(c, m->name, "_count"), (double)d->count, NULL, 0, NULL, 0);
@@ -560,7 +564,8 @@ static enum code convert_resource(struct conversion *c, const struct otlp_resour
     }
     if (c->options->include_target_info && c->out->n != before && c->rc == OK)
         add_target_info(c);
-    dropped(c, c->end - c->item, DROP_UNSUPPORTED); /* points protobuf-c put together differently: two data of one metric */
+    dropped(c, c->end - c->item,
+            DROP_UNSUPPORTED); /* points protobuf-c put together differently: two data of one metric */
     return c->rc;
 }
 

@@ -20,8 +20,9 @@ struct otlp_to_prom_result {
 };
 
 struct otlp_to_prom_options otlp_to_prom_defaults(void);
-/* Makes a new sample batch (one reference; NULL with NOMEM or CORRUPT) whose labels it owns. Tickets: every kept data point's go into one child
- * ticket over the new batch's items; those of dropped points are settled under destination. in is only read. */
+/* Makes a new sample batch (one reference; NULL with NOMEM or CORRUPT) whose labels it owns. Tickets: every kept data
+ * point's go into one child ticket over the new batch's items; those of dropped points are settled under destination.
+ * in is only read. */
 MUST_USE enum code otlp_to_prom(const struct otlp_batch *in, const struct otlp_to_prom_options *options,
                                 const char *destination, struct sample_batch **out, struct otlp_to_prom_result *result,
                                 struct error *err);

@@ -1,5 +1,6 @@
 /* agent/model/pbwire.h - protobuf's wire format, without a schema: bounded readers over bytes, writers into a buf.
- * Groups (wire types 3 and 4) and field number 0 are refused. Specification: protobuf.dev/programming-guides/encoding */
+ * Groups (wire types 3 and 4) and field number 0 are refused. Specification: protobuf.dev/programming-guides/encoding
+ */
 #ifndef AGENT_MODEL_PBWIRE_H
 #define AGENT_MODEL_PBWIRE_H
 #include "agent/base/buf.h"

@@ -10,6 +10,11 @@ static struct {
     void *ctx;
 } tap = {.lock = PTHREAD_RWLOCK_INITIALIZER};
 
+bool receiver_has_tap(void)
+{
+    return atomic_load_explicit(&tap.is_on, memory_order_relaxed);
+}
+
 void receiver_set_tap(void (*fn)(void *ctx, const struct receiver *to, const struct batch *b), void *ctx)
 {
     (void)pthread_rwlock_wrlock(&tap.lock);

@@ -54,4 +54,5 @@ void fanout_push_otlp(struct fanout *f, struct otlp_batch *take);
 /* Sees every batch that is pushed to a sink's receiver, before the sink (--tap, live debugging). One at a time; NULL ends
  * it. Runs on the pushing loop. */
 void receiver_set_tap(void (*tap)(void *ctx, const struct receiver *to, const struct batch *b), void *ctx);
+bool receiver_has_tap(void); /* sinks that print what they get leave it to the tap */
 #endif

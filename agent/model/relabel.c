@@ -183,8 +183,8 @@ static enum code compile(struct compiled *c, struct arena *a, const struct relab
     c->rule.regex = keep_text(a, r->regex);
     c->rule.target_label = keep_text(a, r->target_label);
     c->rule.replacement = keep_text(a, r->replacement);
-    c->is_constant = slice_eq(r->regex, default_regex) && !has_template(r->target_label) &&
-                     !has_template(r->replacement);
+    c->is_constant =
+        slice_eq(r->regex, default_regex) && !has_template(r->target_label) && !has_template(r->replacement);
     return regex_compile(&c->regex, r->regex, REGEX_PROMETHEUS, err);
 }
 

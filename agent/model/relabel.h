@@ -45,8 +45,8 @@ const char *relabel_action_name(enum relabel_action action);
 MUST_USE enum code relabel_rules_new(struct relabel_rules **out, const struct relabel_rule *rules, size_t n,
                                      struct error *err);
 struct relabel_rules *relabel_rules_ref(struct relabel_rules *r); /* NULL gives NULL */
-void relabel_rules_unref(struct relabel_rules *r);               /* NULL is fine */
-size_t relabel_rules_count(const struct relabel_rules *r);       /* NULL: 0 */
+void relabel_rules_unref(struct relabel_rules *r);                /* NULL is fine */
+size_t relabel_rules_count(const struct relabel_rules *r);        /* NULL: 0 */
 /* i < count. Slices live as long as r. */
 const struct relabel_rule *relabel_rules_at(const struct relabel_rules *r, size_t i);
 

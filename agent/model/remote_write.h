@@ -1,6 +1,6 @@
 /* agent/model/remote_write.h - Prometheus remote write 1.0 (prometheus.WriteRequest) as bytes. Specification:
- * prometheus.io/docs/specs/prw/remote_write_spec. Encoded series and metadata in a row are a request, so requests join by
- * concatenation. */
+ * prometheus.io/docs/specs/prw/remote_write_spec. Encoded series and metadata in a row are a request, so requests join
+ * by concatenation. */
 #ifndef AGENT_MODEL_REMOTE_WRITE_H
 #define AGENT_MODEL_REMOTE_WRITE_H
 #include "agent/base/buf.h"
@@ -26,7 +26,8 @@ struct rw_count {
 };
 /* Checks framing and counts without decoding. */
 MUST_USE enum code rw_count(struct slice body, struct rw_count *out, struct error *err);
-/* Appends to out the series number first .. first+n-1 of body as a request of their own (metadata goes with first 0). */
+/* Appends to out the series number first .. first+n-1 of body as a request of their own (metadata goes with first 0).
+ */
 MUST_USE enum code rw_split(struct slice body, uint64_t first, uint64_t n, struct buf *out, struct error *err);
 
 struct rw_series {

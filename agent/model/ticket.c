@@ -127,8 +127,8 @@ static void finish(struct ticket *t)
     mem_free(t);
 }
 
-void ticket_settle(struct ticket *t, const char *destination, uint64_t n, enum outcome outcome,
-                   enum drop_reason reason, const char *text)
+void ticket_settle(struct ticket *t, const char *destination, uint64_t n, enum outcome outcome, enum drop_reason reason,
+                   const char *text)
 {
     bool is_last;
 

@@ -47,8 +47,7 @@ void window_unref(struct window *w)
 {
     if (w == NULL || atomic_fetch_sub_explicit(&w->refs, 1, memory_order_acq_rel) != 1)
         return;
-    LIST_EACH_SAFE(it, &w->entries)
-    {
+    LIST_EACH_SAFE (it, &w->entries) {
         mem_free(CONTAINER_OF(it, struct window_entry, link));
     }
     mem_free(w);

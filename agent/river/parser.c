@@ -143,7 +143,12 @@ struct diag *parser_unexpected(struct parser *p, const char *text)
  * it closes the body. */
 static void recover(struct parser *p, unsigned level)
 {
-    while (p->tok.kind != TOK_EOF && p->failure == OK) {
+    bool is_there = p->is_at_next;
+
+    p->is_at_next = false;
+    if (is_there)
+        p->level = level;
+    while (!is_there && p->tok.kind != TOK_EOF && p->failure == OK) {
         if (p->tok.kind == TOK_TERMINATOR) {
             parser_next(p);
             if (p->level <= level)

@@ -62,6 +62,14 @@ static bool number_value(const struct token *t, struct value *out)
     return true;
 }
 
+/* A number cut short ("1e") was reported by the lexer. */
+static bool is_whole_number(struct slice text)
+{
+    char last = text.ptr[text.len - 1];
+
+    return last == '.' || (last >= '0' && last <= '9');
+}
+
 static struct expr *literal(struct parser *p)
 {
     struct token t = p->tok;
@@ -78,7 +86,7 @@ static struct expr *literal(struct parser *p)
             parser_fail(p, NOMEM, "no memory left for this string");
             return NULL;
         }
-    } else if (t.kind != TOK_NULL && !number_value(&t, v)) {
+    } else if (t.kind != TOK_NULL && !number_value(&t, v) && is_whole_number(t.text)) {
         diags_error(p->diags, p->source, t.span, "this number is out of range");
     }
     parser_next(p);
@@ -117,7 +125,7 @@ static bool list_goes_on(struct parser *p, enum token_kind closer, bool *is_told
     *is_told = true;
     parser_next(p);
     if (p->tok.kind == TOK_IDENT && closer != TOK_RCURLY && parser_column(p, p->tok.span.start) <= p->stmt_column)
-        p->is_lost = true; /* a new statement: the closing bracket is missing */
+        p->is_lost = p->is_at_next = true; /* a new statement: the closing bracket is missing */
     if (p->tok.kind != closer && (p->tok.kind == TOK_RCURLY || p->tok.kind == TOK_RPAREN || p->tok.kind == TOK_RBRACK))
         p->is_lost = true; /* closes something around */
     return p->tok.kind != closer && !parser_is_done(p);

@@ -19,6 +19,7 @@ struct parser {
     unsigned depth;       /* of recursion */
     unsigned level;       /* brackets of any kind still open */
     uint32_t stmt_column; /* bytes before the current statement on its line */
+    bool is_at_next;      /* lost, but the next statement has been found already */
     bool is_lost;         /* an error was reported: nothing more until the statement's end */
     enum code failure;    /* NOMEM, FULL: stop altogether */
 };

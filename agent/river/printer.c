@@ -1,6 +1,7 @@
 #include "agent/river/printer.h"
 #include "agent/base/limits.h"
 #include "agent/river/layout.h"
+#include "agent/river/parser.h"
 
 /* White space wanted before the next token. It is kept back because a comment may come first. */
 enum space {
@@ -13,7 +14,7 @@ enum space {
     SPACE_UNINDENT,
 };
 
-enum { MOST_PENDING = 32, MOST_NEWLINES = 2 };
+enum { MOST_PENDING = 32, MOST_NEWLINES = 2, MOST_ROUNDS = 5 };
 
 struct printer {
     const struct ast_file *file;
@@ -443,7 +444,7 @@ static void statements(struct printer *p, const struct ast_body *body)
     }
 }
 
-enum code river_format(const struct ast_file *file, struct buf *out)
+static enum code print_once(const struct ast_file *file, struct buf *out)
 {
     struct printer p = {.file = file, .last_line = 1};
     enum code rc;
@@ -453,5 +454,50 @@ enum code river_format(const struct ast_file *file, struct buf *out)
     flush_at_end(&p);
     rc = layout_print(&p.layout, out);
     layout_release(&p.layout);
+    return rc;
+}
+
+/* text, printed before, once more; *is_same when nothing changed. */
+static enum code print_again(struct slice text, struct buf *out, bool *is_same)
+{
+    struct ast_file *file;
+    struct arena arena;
+    struct diags diags;
+    enum code rc;
+
+    arena_init(&arena, 0);
+    diags_init(&diags);
+    rc = river_parse(text, "formatted", &arena, &diags, &file);
+    BUG_ON(rc == INVALID); /* what was printed is a configuration */
+    if (rc == OK)
+        rc = print_once(file, out);
+    *is_same = rc == OK && slice_eq(text, buf_slice(out));
+    diags_release(&diags);
+    arena_release(&arena);
+    return rc;
+}
+
+enum code river_format(const struct ast_file *file, struct buf *out)
+{
+    struct buf now, next;
+    bool is_same = false;
+    enum code rc;
+
+    buf_init(&now, out->max);
+    buf_init(&next, out->max);
+    rc = print_once(file, &now);
+    /* Joining broken lines may make columns of lines that had none: print until nothing changes. */
+    for (int i = 0; i < MOST_ROUNDS && rc == OK && !is_same; i++) {
+        struct buf last = now;
+
+        buf_reset(&next);
+        rc = print_again(buf_slice(&now), &next, &is_same);
+        now = next;
+        next = last;
+    }
+    if (rc == OK)
+        rc = buf_add(out, buf_slice(&now));
+    buf_release(&now);
+    buf_release(&next);
     return rc;
 }

@@ -56,6 +56,12 @@ static enum code join(struct river_call *call, struct value *out)
     return rc;
 }
 
+/* One byte is looked for without memmem's setting up for every hit. */
+static size_t find_next(struct slice s, struct slice needle)
+{
+    return needle.len == 1 ? slice_find(s, needle.ptr[0]) : slice_find_slice(s, needle);
+}
+
 /* An empty `old` stands before every character and at the end. */
 static void replace_between(struct buf *text, struct slice s, struct slice new)
 {
@@ -87,7 +93,7 @@ static enum code replace(struct river_call *call, struct value *out)
         replace_between(&text, s, new);
     } else {
         while (!text.is_full) {
-            size_t at = slice_find_slice(s, old);
+            size_t at = find_next(s, old);
 
             (void)buf_add(&text, slice_head(s, at));
             if (at == s.len)
@@ -111,7 +117,7 @@ static size_t count_pieces(struct slice s, struct slice separator)
     if (separator.len == 0)
         return utf8_runes(s);
     for (;; n++) {
-        size_t at = slice_find_slice(s, separator);
+        size_t at = find_next(s, separator);
 
         if (at == s.len)
             return n;
@@ -140,7 +146,7 @@ static enum code split(struct river_call *call, struct value *out)
         return call_no_memory(call);
     for (size_t i = 0; i < n; i++) {
         uint32_t rune;
-        size_t at = separator.len != 0 ? slice_find_slice(s, separator) : utf8_decode(s, &rune);
+        size_t at = separator.len != 0 ? find_next(s, separator) : utf8_decode(s, &rune);
 
         items[i] = value_string(slice_head(s, at));
         s = slice_from(s, at + separator.len);

@@ -388,6 +388,7 @@ static void finish(struct change *c)
 
     rt->change = NULL;
     atomic_store(&rt->is_changing, false);
+    runtime_wire(rt); /* start may have set edges too */
     for (size_t i = 0; i < c->n_paused; i++) {
         admission_resume(c->paused[i]);
         admission_unref(c->paused[i]);

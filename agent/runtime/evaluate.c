@@ -164,6 +164,13 @@ static bool look_up(void *self, const struct slice *parts, size_t n, size_t *n_u
     return true;
 }
 
+/* A receiver is good as it stands; an auth handler or rules may be looked into by whoever takes them. */
+static bool is_receiver(const struct value *v)
+{
+    return value_as_capsule(v, &capsule_logs_receiver) != NULL || value_as_capsule(v, &capsule_metrics_receiver) != NULL ||
+           value_as_capsule(v, &capsule_otel_consumer) != NULL;
+}
+
 /* Does the expression use something that is known only when its component runs? */
 static bool is_undecided(struct evaluator *ev, struct arena *arena, const struct source *source, const struct expr *expr)
 {
@@ -184,8 +191,8 @@ static bool is_undecided(struct evaluator *ev, struct arena *arena, const struct
             continue;
         if (n_used < refs.items[i].n)
             field = value_get(&exports->value, refs.items[i].parts[n_used]);
-        /* A field that does not exist is wrong whatever happens; a receiver is good as it stands. */
-        if (n_used == refs.items[i].n || (field != NULL && field->type != VALUE_CAPSULE))
+        /* A field that does not exist is wrong whatever happens. */
+        if (n_used == refs.items[i].n || (field != NULL && !is_receiver(field)))
             return true;
     }
     return false;

@@ -89,7 +89,7 @@ static enum code validate(const void *args, struct river_problems *problems)
     const struct otlp_args *a = args;
     struct slice name = a->client.balancer_name;
 
-    if (a->client.auth != NULL && a->client.auth->add_headers == NULL)
+    if (a->client.auth != NULL && a->client.auth->id != NULL && a->client.auth->add_headers == NULL)
         return river_problem(problems, "client", "auth: %s cannot authenticate clients", a->client.auth->id);
     if (!slice_eq_str(name, "round_robin") && !slice_eq_str(name, "pick_first") && name.len != 0)
         return river_problem(problems, "client", "balancer_name must be round_robin or pick_first");

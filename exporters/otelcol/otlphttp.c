@@ -99,7 +99,7 @@ static enum code client_validate(const void *args, struct river_problems *proble
         return river_problem(problems, "endpoint", "%s", err.text);
     if (a->cookies.enabled)
         return river_problem(problems, "cookies", "hyagent keeps no cookies");
-    if (a->auth != NULL && a->auth->add_headers == NULL)
+    if (a->auth != NULL && a->auth->id != NULL && a->auth->add_headers == NULL)
         return river_problem(problems, "auth", "%s cannot authenticate clients", a->auth->id);
     return OK;
 }

@@ -49,6 +49,8 @@ static void push(void *self, struct log_batch *take)
 
     if (b == NULL) {
         ledger_dropped(host_ledger(c->host), DROP_MEMORY, n);
+        batch_settle(&take->base, c->receiver.owner, SETTLED_ABANDONED, DROP_MEMORY, "out of memory");
+        batch_unref(&take->base);
         return;
     }
     map = arena_try_array(&b->base.arena, b->base.n_labels, sizeof *map);

@@ -37,8 +37,7 @@ static void push(void *self, struct otlp_batch *take)
         if (b != NULL && otlp_batch_cut(b, (uint32_t)(max < UINT32_MAX ? max : UINT32_MAX), 0) == OK)
             metric_inc(c->by_size);
     }
-    if (b != NULL)
-        otel_output_push(&c->output, b);
+    otel_output_push(&c->output, b != NULL ? b : take);
 }
 
 static enum code set_args(struct component *c, const struct args *a, struct error *err)

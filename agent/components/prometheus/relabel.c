@@ -35,7 +35,7 @@ struct component {
     struct fanout *to;
     struct relabel_rules *rules; /* owned reference */
     struct shard shards[CACHE_SHARDS];
-    struct metric *processed, *written, *hits, *misses, *size; /* owned references */
+    struct metric *processed, *written, *forwarded, *hits, *misses, *size; /* owned references */
 };
 
 static struct cached *set_of(struct shard *s, const struct labels *in)
@@ -86,6 +86,8 @@ static void push(void *self, struct sample_batch *take)
 
     if (b == NULL) {
         ledger_dropped(host_ledger(c->host), DROP_MEMORY, n);
+        batch_settle(&take->base, c->receiver.owner, SETTLED_ABANDONED, DROP_MEMORY, "out of memory");
+        batch_unref(&take->base);
         return;
     }
     keep = arena_try_array(&b->base.arena, n, 1);
@@ -116,6 +118,7 @@ static void push(void *self, struct sample_batch *take)
         ledger_dropped(host_ledger(c->host), DROP_RULE, dropped);
     metric_add(c->processed, n);
     metric_add(c->written, n - dropped);
+    metric_add(c->forwarded, n - dropped);
     metric_add(c->hits, hits);
     metric_add(c->misses, n - hits);
     fanout_push_metrics(c->to, b);
@@ -139,6 +142,7 @@ static void release(struct component *c)
     metric_unref(c->size);
     metric_unref(c->processed);
     metric_unref(c->written);
+    metric_unref(c->forwarded);
     metric_unref(c->hits);
     metric_unref(c->misses);
     for (int i = 0; i < CACHE_SHARDS; i++) {
@@ -179,6 +183,8 @@ static enum code create(void **out, struct host *host, const void *args, struct 
     make_cache(c, a->max_cache_size);
     c->processed = host_counter(host, "prometheus_relabel_metrics_processed", "Total number of metrics processed.", NULL, 0);
     c->written = host_counter(host, "prometheus_relabel_metrics_written", "Total number of metrics written.", NULL, 0);
+    c->forwarded = host_counter(host, "prometheus_forwarded_samples_total",
+                                "Total number of samples sent to downstream components.", NULL, 0);
     c->hits = host_counter(host, "prometheus_relabel_cache_hits", "Total number of cache hits.", NULL, 0);
     c->misses = host_counter(host, "prometheus_relabel_cache_misses", "Total number of cache misses.", NULL, 0);
     rc = relabel_rules_of(&a->rules, &c->rules, err);

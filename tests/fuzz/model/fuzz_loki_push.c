@@ -59,7 +59,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         end_stream(&c);
         BUG_ON(loki_push_count(body, &before, &err) != OK);
         BUG_ON(loki_push_count(buf_slice(&c.out), &after, &err) != OK);
-        BUG_ON(before.entries != after.entries || before.streams != after.streams || before.line_bytes != after.line_bytes);
+        BUG_ON(before.entries != after.entries || before.streams != after.streams ||
+               before.line_bytes != after.line_bytes);
     }
     buf_reset(&c.out);
     if (rw_count(body, &count, &err) == OK)

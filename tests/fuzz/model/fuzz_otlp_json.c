@@ -1,4 +1,5 @@
-/* OTLP/JSON: first byte picks the signal. What is read must scan, unless a text in it is not UTF-8 or an id too short. */
+/* OTLP/JSON: first byte picks the signal. What is read must scan, unless a text in it is not UTF-8 or an id too short.
+ */
 #include "agent/model/otlp_json.h"
 #include "agent/model/otlp_scan.h"
 

@@ -135,7 +135,8 @@ static const struct known_row known[] = {
     {"zlib, something after it", CODEC_ZLIB, BYTES("\x78\x01\x01\x03\x00\xfc\xff" "abc\x02\x4d\x01\x27x"), NULL},
     /* snappy's format_description: varint length, literal tag (len-1)<<2 */
     {"snappy literal", CODEC_SNAPPY, BYTES("\x03\x08" "abc"), "abc"},
-    {"snappy copy", CODEC_SNAPPY, BYTES("\x06\x08" "abc\x0a\x03\x00"), NULL},
+    {"snappy copy with a long offset", CODEC_SNAPPY, BYTES("\x06\x08" "abc\x0a\x03\x00"), "abcabc"},
+    {"snappy copy from before the start", CODEC_SNAPPY, BYTES("\x06\x08" "abc\x0a\x04\x00"), NULL},
     {"snappy copy of 3 back 3", CODEC_SNAPPY, BYTES("\x07\x08" "abc\x01\x03"), "abcabca"},
     {"snappy empty", CODEC_SNAPPY, BYTES("\x00"), ""},
     {"snappy claims 4 GiB", CODEC_SNAPPY, BYTES("\xff\xff\xff\xff\x0f\x08" "abc"), NULL},

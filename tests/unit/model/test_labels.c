@@ -4,9 +4,10 @@
 static void equal_sets_are_the_same_pointer(void **state)
 {
     const struct label a[] = {{SLICE_LIT("b"), SLICE_LIT("2")}, {SLICE_LIT("a"), SLICE_LIT("1")}};
-    const struct label b[] = {
-        {SLICE_LIT("a"), SLICE_LIT("0")}, {SLICE_LIT("c"), SLICE_LIT("")}, {SLICE_LIT("a"), SLICE_LIT("1")},
-        {SLICE_LIT("b"), SLICE_LIT("2")}};
+    const struct label b[] = {{SLICE_LIT("a"), SLICE_LIT("0")},
+                              {SLICE_LIT("c"), SLICE_LIT("")},
+                              {SLICE_LIT("a"), SLICE_LIT("1")},
+                              {SLICE_LIT("b"), SLICE_LIT("2")}};
     size_t before = labels_interned_count();
     const struct labels *x = labels_intern(a, 2), *y = labels_intern(b, 4);
 
@@ -148,14 +149,10 @@ static void threads_share_and_free_sets(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal_sets_are_the_same_pointer),
-        cmocka_unit_test(texts_that_join_alike_are_different_sets),
-        cmocka_unit_test(no_labels_is_the_empty_set),
-        cmocka_unit_test(a_thousand_labels_are_sorted),
-        cmocka_unit_test(values_are_quoted_as_go_does),
-        cmocka_unit_test(a_builder_changes_a_copy),
-        cmocka_unit_test(names_are_checked_and_sanitized),
-        cmocka_unit_test(threads_share_and_free_sets),
+        cmocka_unit_test(equal_sets_are_the_same_pointer), cmocka_unit_test(texts_that_join_alike_are_different_sets),
+        cmocka_unit_test(no_labels_is_the_empty_set),      cmocka_unit_test(a_thousand_labels_are_sorted),
+        cmocka_unit_test(values_are_quoted_as_go_does),    cmocka_unit_test(a_builder_changes_a_copy),
+        cmocka_unit_test(names_are_checked_and_sanitized), cmocka_unit_test(threads_share_and_free_sets),
     };
 
     if (argc > 1)

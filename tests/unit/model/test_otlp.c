@@ -7,20 +7,27 @@
 #include "agent/model/otlp_write.h"
 
 static const char traces_json[] =
-    "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"my.service\"}}]},"
+    "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"my."
+    "service\"}}]},"
     "\"unknownKey\":{\"a\":[1,{}]},\"scopeSpans\":[{\"scope\":{\"name\":\"lib\",\"version\":\"1.0\"},\"spans\":["
     "{\"traceId\":\"5B8EFFF798038103D269B633813FC60C\",\"spanId\":\"EEE19B7EC3C1B174\",\"parentSpanId\":\"\","
-    "\"name\":\"I'm a server \\u0073pan\",\"startTimeUnixNano\":\"1544712660000000000\",\"endTimeUnixNano\":1544712661000000000,"
-    "\"kind\":2,\"status\":{\"code\":\"STATUS_CODE_ERROR\"},\"attributes\":[{\"key\":\"i\",\"value\":{\"intValue\":\"-3\"}},"
-    "{\"key\":\"l\",\"value\":{\"arrayValue\":{\"values\":[{\"boolValue\":false},{\"doubleValue\":0.5},{\"bytesValue\":\"AQI=\"}]}}},"
+    "\"name\":\"I'm a server "
+    "\\u0073pan\",\"startTimeUnixNano\":\"1544712660000000000\",\"endTimeUnixNano\":1544712661000000000,"
+    "\"kind\":2,\"status\":{\"code\":\"STATUS_CODE_ERROR\"},\"attributes\":[{\"key\":\"i\",\"value\":{\"intValue\":\"-"
+    "3\"}},"
+    "{\"key\":\"l\",\"value\":{\"arrayValue\":{\"values\":[{\"boolValue\":false},{\"doubleValue\":0.5},{\"bytesValue\":"
+    "\"AQI=\"}]}}},"
     "{\"key\":\"m\",\"value\":{\"kvlistValue\":{\"values\":[{\"key\":\"k\",\"value\":{\"intValue\":7}}]}}}]},"
     "{\"name\":\"second\",\"droppedAttributesCount\":0,\"flags\":257,\"events\":null}]}],\"schemaUrl\":\"u\"}]}";
 
 static const char metrics_json[] =
-    "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"h\",\"unit\":\"s\",\"histogram\":{\"aggregationTemporality\":2,"
+    "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"h\",\"unit\":\"s\",\"histogram\":{"
+    "\"aggregationTemporality\":2,"
     "\"dataPoints\":[{\"count\":\"3\",\"sum\":0,\"bucketCounts\":[1,\"2\"],\"explicitBounds\":[10.5],\"min\":-1.5}]}},"
-    "{\"name\":\"e\",\"exponentialHistogram\":{\"dataPoints\":[{\"scale\":-1,\"positive\":{\"offset\":-2,\"bucketCounts\":[\"300\",0]}}]}},"
-    "{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"asInt\":\"0\"},{\"asDouble\":\"NaN\"},{\"asDouble\":\"-Infinity\"}]}}]}]}]}";
+    "{\"name\":\"e\",\"exponentialHistogram\":{\"dataPoints\":[{\"scale\":-1,\"positive\":{\"offset\":-2,"
+    "\"bucketCounts\":[\"300\",0]}}]}},"
+    "{\"name\":\"g\",\"gauge\":{\"dataPoints\":[{\"asInt\":\"0\"},{\"asDouble\":\"NaN\"},{\"asDouble\":\"-Infinity\"}]}"
+    "}]}]}]}";
 
 static enum code from_json(enum otlp_signal signal, const char *json, struct buf *out, struct error *err)
 {
@@ -86,7 +93,8 @@ static void json_gives_the_bytes_protobuf_c_writes(void **state)
     assert_int_equal(h->bucket_counts[1], 2);
     assert_int_equal(h->has_sum_case, OTLP__HISTOGRAM_DATA_POINT__HAS_SUM_SUM);
     assert_true(h->explicit_bounds[0] == 10.5);
-    assert_int_equal(r->resource_metrics[0]->scope_metrics[0]->metrics[1]->exponential_histogram->data_points[0]->scale, -1);
+    assert_int_equal(r->resource_metrics[0]->scope_metrics[0]->metrics[1]->exponential_histogram->data_points[0]->scale,
+                     -1);
     len = otlp__export_metrics_service_request__pack(r, again);
     assert_int_equal(len, otlp__export_metrics_service_request__get_packed_size(r));
     assert_int_equal(len, out.len); /* packed lists, no defaults: the same size whatever the order */
@@ -102,12 +110,15 @@ static void wrong_json_names_the_field(void **state)
         {"[]", "not a JSON object"},
         {"{\"resourceSpans\":{}}", "resource_spans: expected a list"},
         {"{\"resourceSpans\":[1]}", "resource_spans: expected an object"},
-        {"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"xyz\"}]}]}]}", "trace_id: expected an id in hex"},
+        {"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"xyz\"}]}]}]}",
+         "trace_id: expected an id in hex"},
         {"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"name\":5}]}]}]}", "Span.name: expected text"},
         {"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"kind\":\"SPAN\"}]}]}]}", "Span.kind"},
         {"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"flags\":4294967296}]}]}]}", "Span.flags"},
-        {"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"startTimeUnixNano\":\"-1\"}]}]}]}", "start_time_unix_nano"},
-        {"{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"value\":{\"bytesValue\":\"*\"}}]}}]}", "bytes_value: expected base64"},
+        {"{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"startTimeUnixNano\":\"-1\"}]}]}]}",
+         "start_time_unix_nano"},
+        {"{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"value\":{\"bytesValue\":\"*\"}}]}}]}",
+         "bytes_value: expected base64"},
         {"{\"resourceSpans\":[]} x", ""},
         {"{\"resourceSpans\":[", ""},
     };
@@ -144,7 +155,8 @@ static void json_writes_back_what_it_read(void **state)
     assert_non_null(strstr(text.ptr, "{\"boolValue\":false}"));
     assert_int_equal(from_json(OTLP_TRACES, text.ptr, &again, &err), OK);
     buf_reset(&text);
-    assert_int_equal(otlp_json_write(OTLP_TRACES, slice_from(buf_slice(&again), again.len - b->resources[0].bytes.len), &text), OK);
+    assert_int_equal(
+        otlp_json_write(OTLP_TRACES, slice_from(buf_slice(&again), again.len - b->resources[0].bytes.len), &text), OK);
     assert_int_equal(again.len, out.len);
     buf_release(&out);
     buf_release(&again);
@@ -200,8 +212,14 @@ static void what_does_not_scan_changes_nothing(void **state)
         {{"\x08\x01", 2}, "wrong wire type"},
         {{"\x0a\x03\x1a\x01\xff", 5}, "ResourceSpans.schema_url: invalid UTF-8"},
         {{"\x0a\x02\x18\x01", 4}, "ResourceSpans.schema_url: wrong wire type"},
-        {{"\x0a\x07\x12\x05\x12\x03\x0a\x01" "a", 9}, "Span.trace_id: a trace id must have 16 bytes"},
-        {{"\x0a\x07\x12\x05\x12\x03\x12\x01" "a", 9}, "Span.span_id: a span id must have 8 bytes"},
+        {{"\x0a\x07\x12\x05\x12\x03\x0a\x01"
+          "a",
+          9},
+         "Span.trace_id: a trace id must have 16 bytes"},
+        {{"\x0a\x07\x12\x05\x12\x03\x12\x01"
+          "a",
+          9},
+         "Span.span_id: a span id must have 8 bytes"},
         {{"\x0a\x00\x0b", 3}, "broken framing at byte"},
     };
 
@@ -223,11 +241,13 @@ static void what_does_not_scan_changes_nothing(void **state)
 static uint32_t make_resource(enum otlp_signal signal, struct buf *out)
 {
     uint32_t n = 0;
-    size_t resource, scope, metric = 0, data = 0, item;
+    size_t resource, pair, scope, metric = 0, data = 0, item;
 
     buf_init(out, 1 << 20);
     resource = pb_open(out, 1);
+    pair = pb_open(out, 1);
     pb_put_bytes(out, 1, SLICE_LIT("k"));
+    pb_close(out, pair);
     pb_close(out, resource);
     for (unsigned s = 0; s < 3; s++) {
         unsigned metrics = signal == OTLP_METRICS ? 2 : 1;

@@ -35,10 +35,12 @@ static void varints_have_ten_bytes_at_most(void **state)
 static void broken_framing_is_seen(void **state)
 {
     static const struct slice texts[] = {
-        {"\x0a\x05" "abc", 5}, /* longer than there is */
-        {"\x00", 1},       /* field 0 */
-        {"\x0b\x0c", 2},   /* a group */
-        {"\x0d\x01", 2},   /* fixed32 cut short */
+        {"\x0a\x05"
+         "abc",
+         5},             /* longer than there is */
+        {"\x00", 1},     /* field 0 */
+        {"\x0b\x0c", 2}, /* a group */
+        {"\x0d\x01", 2}, /* fixed32 cut short */
         {"\x09\x01\x02", 3},
         {"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11},
     };
@@ -82,8 +84,9 @@ static void nested_messages_get_their_shortest_length(void **state)
 static void a_push_request_reads_back(void **state)
 {
     const struct label meta[] = {{SLICE_LIT("trace_id"), SLICE_LIT("abc")}, {SLICE_LIT("k"), SLICE_LIT("")}};
-    const struct log_entry entries[] = {
-        {1700000000123456789, SLICE_LIT("first"), 0, 2, meta}, {-1, SLICE_LIT(""), 0, 0, NULL}, {0, SLICE_LIT("x"), 0, 0, NULL}};
+    const struct log_entry entries[] = {{1700000000123456789, SLICE_LIT("first"), 0, 2, meta},
+                                        {-1, SLICE_LIT(""), 0, 0, NULL},
+                                        {0, SLICE_LIT("x"), 0, 0, NULL}};
     const uint32_t index[] = {0, 1};
     const struct labels *l = labels_of("job=a app=b\"c");
     struct loki_push_count count;
@@ -141,10 +144,10 @@ static void a_full_buffer_is_left_as_it_was(void **state)
 static void broken_push_requests_are_refused(void **state)
 {
     static const struct slice bodies[] = {
-        {"\x08\x01", 2},                          /* streams as a varint */
-        {"\x0a\x03\x0a\x01\xff", 5},              /* labels not UTF-8 */
-        {"\x0a\x04\x12\x02\x0a\x05", 6},          /* an entry cut short */
-        {"\x0a\x06\x12\x04\x0a\x02\x10\xff", 8},  /* a timestamp cut short */
+        {"\x08\x01", 2},                                              /* streams as a varint */
+        {"\x0a\x03\x0a\x01\xff", 5},                                  /* labels not UTF-8 */
+        {"\x0a\x04\x12\x02\x0a\x05", 6},                              /* an entry cut short */
+        {"\x0a\x06\x12\x04\x0a\x02\x10\xff", 8},                      /* a timestamp cut short */
         {"\x0a\x0b\x12\x09\x0a\x07\x10\x80\x94\xeb\xdc\x03\x00", 13}, /* 1e9 nanoseconds, then field 0 */
     };
 
@@ -155,6 +158,50 @@ static void broken_push_requests_are_refused(void **state)
 
         assert_int_equal(loki_push_count(bodies[i], &count, &err), INVALID);
         assert_true(err.text[0] != '\0');
+    }
+}
+
+/* The grammar Loki's push endpoint takes: a stream selector with equality only. */
+static void label_texts_are_parsed_as_loki_does(void **state)
+{
+    static const struct {
+        const char *in, *want; /* NULL: INVALID */
+    } rows[] = {
+        {"{a=\"1\", b=\"2\"}", "{a=\"1\",b=\"2\"}"},
+        {" { a = \"x\\\"y\\n\\u00e9\\x41\" , } ", "{a=\"x\\\"y\\néA\"}"},
+        {"{a=`raw\\n`}", "{a=\"raw\\\\n\"}"},
+        {"{}", "{}"},
+        {"", NULL},
+        {"{a=\"1\"", NULL},
+        {"{a=\"1\" b=\"2\"}", NULL},
+        {"{a=\"1\",a=\"2\"}", NULL},
+        {"{a=~\"1\"}", NULL},
+        {"{a=1}", NULL},
+        {"{1a=\"1\"}", NULL},
+        {"{a=\"\\q\"}", NULL},
+        {"{a=\"1\"} x", NULL},
+        {"{,}", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < N_OF(rows); i++) {
+        struct error err = {0};
+        struct label *pairs;
+        struct arena a;
+        enum code rc;
+        size_t n;
+
+        arena_init(&a, 0);
+        rc = loki_labels_parse(slice_str(rows[i].in), &a, &pairs, &n, &err);
+        if ((rc == OK) != (rows[i].want != NULL))
+            fail_msg("%s: %s", rows[i].in, rc == OK ? "was taken" : err.text);
+        if (rc == OK) {
+            const struct labels *l = labels_intern(pairs, n);
+
+            assert_labels(l, rows[i].want);
+            labels_unref(l);
+        }
+        arena_release(&a);
     }
 }
 
@@ -218,8 +265,13 @@ static void native_histograms_read_back(void **state)
 {
     const struct histogram_span spans[] = {{-3, 2}, {4, 1}};
     const int64_t deltas[] = {5, -2, 1};
-    const struct native_histogram h = {.schema = -2, .count = 13, .zero_count = 1, .sum = 2.5, .zero_threshold = 1e-128,
-                                       .reset = HISTOGRAM_RESET_NO, .positive = {spans, deltas, NULL, 2, 3}};
+    const struct native_histogram h = {.schema = -2,
+                                       .count = 13,
+                                       .zero_count = 1,
+                                       .sum = 2.5,
+                                       .zero_threshold = 1e-128,
+                                       .reset = HISTOGRAM_RESET_NO,
+                                       .positive = {spans, deltas, NULL, 2, 3}};
     const struct sample s = {.kind = SAMPLE_HISTOGRAM, .histogram = &h, .ts_ms = 77};
     Prw__WriteRequest *w;
     Prw__Histogram *got;
@@ -316,6 +368,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_push_request_reads_back),
         cmocka_unit_test(a_full_buffer_is_left_as_it_was),
         cmocka_unit_test(broken_push_requests_are_refused),
+        cmocka_unit_test(label_texts_are_parsed_as_loki_does),
         cmocka_unit_test(a_write_request_reads_back),
         cmocka_unit_test(native_histograms_read_back),
         cmocka_unit_test(a_request_splits_by_series_without_loss),

@@ -3,10 +3,16 @@
 #include "agent/model/md5.h"
 #include "agent/model/relabel.h"
 
-#define RULE(...) {__VA_ARGS__} /* texts left out get Prometheus' defaults: with_defaults */
-#define S(text) {"" text, sizeof(text) - 1}
+#define RULE(...)                                                                                                      \
+    {                                                                                                                  \
+        __VA_ARGS__                                                                                                    \
+    } /* texts left out get Prometheus' defaults: with_defaults */
+#define S(text)                                                                                                        \
+    {                                                                                                                  \
+        "" text, sizeof(text) - 1                                                                                      \
+    }
 
-static const struct slice source_a[] = {S("a")}, source_b[] = {S("b")}, source_ab[] = {S("a"), S("b")},
+static const struct slice source_a[] = {S("a")}, source_c[] = {S("c")}, source_ab[] = {S("a"), S("b")},
                           source_none[] = {S("nope")}, source_abc[] = {S("a"), S("b"), S("nope")};
 
 static const struct {
@@ -45,22 +51,20 @@ static const struct {
     {"keep matches the whole value", "a=foo",
      RULE(.source_labels = source_a, .n_source_labels = 1, .regex = S("fo"), .action = RELABEL_KEEP), NULL},
     {"keep", "a=foo",
-     RULE(.source_labels = source_a, .n_source_labels = 1, .regex = S("f|foo"), .action = RELABEL_KEEP),
-     "{a=\"foo\"}"},
+     RULE(.source_labels = source_a, .n_source_labels = 1, .regex = S("f|foo"), .action = RELABEL_KEEP), "{a=\"foo\"}"},
     {"drop", "a=foo",
      RULE(.source_labels = source_a, .n_source_labels = 1, .regex = S(".*o.*"), .action = RELABEL_DROP), NULL},
     {"drop with an absent source matches the empty text", "a=foo",
      RULE(.source_labels = source_none, .n_source_labels = 1, .regex = S(""), .action = RELABEL_DROP), NULL},
     {"hashmod by MD5", "a=foo b=bar c=baz",
-     RULE(.source_labels = source_b, .n_source_labels = 1, .target_label = S("d"), .modulus = 1000,
+     RULE(.source_labels = source_c, .n_source_labels = 1, .target_label = S("d"), .modulus = 1000,
           .action = RELABEL_HASHMOD),
      "{a=\"foo\",b=\"bar\",c=\"baz\",d=\"976\"}"},
     {"labelmap", "a=foo b1=bar b2=baz",
      RULE(.regex = S("b(.*)"), .replacement = S("bar_$1"), .action = RELABEL_LABELMAP),
      "{a=\"foo\",b1=\"bar\",b2=\"baz\",bar_1=\"bar\",bar_2=\"baz\"}"},
     {"labelmap of meta labels", "__meta_my_bar=aaa a=foo",
-     RULE(.regex = S("__meta_(my.*)"), .action = RELABEL_LABELMAP),
-     "{__meta_my_bar=\"aaa\",a=\"foo\",my_bar=\"aaa\"}"},
+     RULE(.regex = S("__meta_(my.*)"), .action = RELABEL_LABELMAP), "{__meta_my_bar=\"aaa\",a=\"foo\",my_bar=\"aaa\"}"},
     {"labeldrop", "a=foo b1=bar b2=baz", RULE(.regex = S("(b.*)"), .action = RELABEL_LABELDROP), "{a=\"foo\"}"},
     {"labelkeep", "a=foo b1=bar b2=baz", RULE(.regex = S("(b.*)"), .action = RELABEL_LABELKEEP),
      "{b1=\"bar\",b2=\"baz\"}"},
@@ -214,10 +218,8 @@ static void md5_gives_the_rfc_values(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rules_do_what_prometheus_documents),
-        cmocka_unit_test(what_prometheus_refuses_is_refused),
-        cmocka_unit_test(the_error_names_the_rule),
-        cmocka_unit_test(actions_have_names),
+        cmocka_unit_test(rules_do_what_prometheus_documents), cmocka_unit_test(what_prometheus_refuses_is_refused),
+        cmocka_unit_test(the_error_names_the_rule),           cmocka_unit_test(actions_have_names),
         cmocka_unit_test(md5_gives_the_rfc_values),
     };
 

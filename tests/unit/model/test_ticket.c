@@ -259,8 +259,8 @@ static void sink_push(void *self, struct log_batch *take)
 static void sink_init(struct sink *s, const char *name)
 {
     *s = (struct sink){0};
-    s->receiver = (struct receiver){.kind = RECEIVES_LOGS, .is_sink = true, .self = s, .owner = name,
-                                    .ledger = &s->ledger, .push.logs = sink_push};
+    s->receiver = (struct receiver){
+        .kind = RECEIVES_LOGS, .is_sink = true, .self = s, .owner = name, .ledger = &s->ledger, .push.logs = sink_push};
 }
 
 static void sink_settle(struct sink *s, enum outcome outcome)

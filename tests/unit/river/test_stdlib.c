@@ -247,7 +247,7 @@ static void json_path_finds_what_its_model_finds(void **state)
         {PATH("$["), "of the path"},
         {PATH("$.store.book.length()"), "of the path"},
         {"json_path(\"{\", \"$\")", "json"},
-        {"json_path(\"[[[[[[[[1],2],3],4],5],6],7],8]\", \"$..*..*..*..*..*..*..*..*..*..*..*..*..*\")", "looks at more than"},
+        {"json_path(\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\", \"$..*..*..*..*..*..*..*..*\")", "looks at more than"},
     };
 
     (void)state;

@@ -5,6 +5,7 @@
 #include "agent/text/json.h"
 #include "agent/text/logfmt.h"
 #include "agent/text/number.h"
+#include <stdlib.h>
 
 struct wanted {
     struct slice name;     /* under which it is kept; owned */
@@ -22,6 +23,42 @@ struct json_stage {
     struct metric *dropped; /* owned reference; NULL: not dropping */
 };
 
+/* Without an exponent (Go's FormatFloat 'f', -1): the shortest digits, moved by the exponent and filled up with zeros. */
+static bool number_text(struct arena *a, double number, struct slice *text_out)
+{
+    char text[NUMBER_TEXT_BYTES], *out, *at;
+    size_t len = number_format(number, NUMBER_JSON, text), digits = 0;
+    const char *e = memchr(text, 'e', len);
+    bool is_negative = text[0] == '-';
+    long exponent;
+
+    if (e == NULL) {
+        *text_out = arena_copy(a, slice_make(text, len));
+        return text_out->ptr != NULL;
+    }
+    exponent = strtol(e + 1, NULL, 10); /* of d.ddd: at most 324 either way */
+    at = out = arena_try_alloc(a, 400);
+    if (out == NULL)
+        return false;
+    if (is_negative)
+        *at++ = '-';
+    if (exponent < 0) {
+        *at++ = '0';
+        *at++ = '.';
+        memset(at, '0', (size_t)-exponent - 1);
+        at += -exponent - 1;
+    }
+    for (const char *c = text + is_negative; c < e; c++)
+        if (*c != '.') {
+            *at++ = *c;
+            digits++;
+        }
+    for (; exponent >= (long)digits; digits++)
+        *at++ = '0';
+    *text_out = slice_make(out, (size_t)(at - out));
+    return true;
+}
+
 /* The text of a value, as Promtail's getString: numbers without exponent, lists and objects as JSON. False: null. */
 static bool value_text(const struct json *v, struct arena *a, struct slice *out)
 {
@@ -34,17 +71,14 @@ static bool value_text(const struct json *v, struct arena *a, struct slice *out)
     case JSON_BOOL:
         *out = v->boolean ? SLICE_LIT("true") : SLICE_LIT("false");
         return true;
-    case JSON_STRING:
-        *out = v->text;
-        return true;
+    case JSON_STRING: /* copied: a literal of the expression is the stage's, and the batch may outlive that */
+        *out = arena_copy(a, v->text);
+        return out->ptr != NULL || v->text.len == 0;
     case JSON_NUMBER:
-        *out = v->text;
+        *out = arena_copy(a, v->text);
         if (slice_find(v->text, 'e') == v->text.len && slice_find(v->text, 'E') == v->text.len)
             return true;
-        if (!json_as_f64(v, &number))
-            return false;
-        *out = slice_str(arena_printf(a, number == (double)(int64_t)number ? "%.0f" : "%.17g", number));
-        return true;
+        return json_as_f64(v, &number) && number_text(a, number, out);
     case JSON_ARRAY:
     case JSON_OBJECT:
         break;

@@ -17,6 +17,7 @@ struct drop_stage {
 
 static bool source_text(const struct drop_stage *s, const struct entry *e, struct buf *joined, struct slice *text)
 {
+    bool is_first = true;
     struct slice one;
 
     if (s->n_sources == 0) {
@@ -26,17 +27,22 @@ static bool source_text(const struct drop_stage *s, const struct entry *e, struc
     if (s->n_sources == 1)
         return entry_get(e, s->sources[0], text);
     for (size_t i = 0; i < s->n_sources; i++) {
-        if (!entry_get(e, s->sources[i], &one))
-            one = (struct slice){0};
-        if (i != 0)
+        bool is_there = entry_get(e, s->sources[i], &one);
+
+        if (!is_there && !s->has_value && s->regex == NULL)
+            return false;
+        if (!is_there) /* Promtail joins what there is */
+            continue;
+        if (!is_first)
             (void)buf_add(joined, s->separator);
+        is_first = false;
         (void)buf_add(joined, one);
     }
     *text = buf_slice(joined);
     return true;
 }
 
-/* Promtail: every condition that is given must hold. A source alone drops where it was extracted. */
+/* Promtail: every condition that is given must hold. Sources alone drop where all of them were extracted. */
 static bool must_drop(const struct drop_stage *s, const struct entry *e, const struct pipeline *p, struct buf *joined)
 {
     struct slice text;

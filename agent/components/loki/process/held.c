@@ -37,7 +37,8 @@ struct held *held_new(struct pipeline *p, const struct entry *e, size_t max_byte
 {
     struct held *h = mem_zalloc(sizeof *h);
 
-    buf_init(&h->text, max_bytes);
+    /* one part over the limit is still held: what follows it is not joined to it */
+    buf_init(&h->text, e->line.len > max_bytes ? e->line.len : max_bytes);
     h->labels = labels_of(e);
     if (h->labels == NULL || buf_add(&h->text, e->line) != OK || copy_pairs(e, h) != OK) {
         held_free(h);
@@ -62,6 +63,7 @@ enum code held_add(struct pipeline *p, struct held *h, const struct entry *e, co
         return rc;
     }
     h->n_lines++;
+    h->since_ns = p->mono_ns;
     take_ticket(p, h, e);
     return OK;
 }

@@ -41,8 +41,16 @@ static void joiner_release(struct joiner *j)
     map_release(&j->streams, NULL);
 }
 
-/* Takes the held lines of a key out and makes them the entry: e is replaced. The held struct is freed later, with its
- * labels, by handing them to the arena's batch: the reference moves to a builder-free copy. */
+/* No memory to hold this entry, and its place was taken by the one before it. */
+static void lose(struct pipeline *p, const struct entry *e)
+{
+    ledger_dropped(p->ledger, DROP_MEMORY, 1);
+    ticket_settle(e->ticket, host_id(p->host), 1, SETTLED_ABANDONED, DROP_MEMORY, NULL);
+}
+
+/* Takes the held lines of a key out and makes them the entry: e is replaced. Labels that an earlier stage changed become
+ * changes of what e's place in the batch has, copied: the held struct goes here, and its reference with it. False: no
+ * memory; what was held is settled. */
 static bool take_out(struct joiner *j, struct pipeline *p, const struct stream_key *key, struct entry *e)
 {
     struct held *h = map_remove(&j->streams, key_slice(key));
@@ -50,12 +58,15 @@ static bool take_out(struct joiner *j, struct pipeline *p, const struct stream_k
     struct entry joined;
     bool is_ok = held_take(p, h, e->arena, &joined);
 
-    if (is_ok && h->labels != e->start) { /* labels that an earlier stage changed: as changes of what the slot has */
+    if (is_ok && h->labels != e->start) {
         labels_builder_init(&all, e->arena, h->labels);
         for (size_t i = 0; i < all.n; i++) {
             all.pairs[i].name = arena_copy(e->arena, all.pairs[i].name);
             all.pairs[i].value = arena_copy(e->arena, all.pairs[i].value);
+            is_ok = is_ok && all.pairs[i].name.ptr != NULL && all.pairs[i].value.ptr != NULL;
         }
+        if (!is_ok)
+            lose(p, &joined);
         joined.labels = all;
         joined.is_changed = true;
         joined.start = e->start;
@@ -114,10 +125,8 @@ static enum verdict join_part(struct joiner *j, struct pipeline *p, struct entry
     if (is_last && !is_open)
         return NEXT;
     if (hold(j, p, &key, e, "") == HOLD) {
-        if (!is_last)
-            return HOLD;
-        if (!take_out(j, p, &key, e))
-            return FAIL;
+        if (!is_last || !take_out(j, p, &key, e))
+            return HOLD; /* without memory, too: what was held is settled, and this part with it */
         e->ts_ns = ts_ns; /* the time of the end, as containerd's clients show it */
         return NEXT;
     }
@@ -130,7 +139,7 @@ static enum verdict join_part(struct joiner *j, struct pipeline *p, struct entry
         if (!take_out(j, p, &key, e))
             return FAIL;
         if (hold(j, p, &key, &part, "") != HOLD)
-            return FAIL;
+            lose(p, &part);
         return NEXT;
     }
 }
@@ -338,9 +347,9 @@ static enum verdict multiline_run(void *self, struct entry *e, struct pipeline *
     line = *e;
     if (!take_out(&m->joiner, p, &key, e))
         return FAIL;
-    if (hold(&m->joiner, p, &key, &line, "") == HOLD)
-        return NEXT;
-    return FAIL;
+    if (hold(&m->joiner, p, &key, &line, "") != HOLD)
+        lose(p, &line);
+    return NEXT;
 }
 
 static void multiline_flush(void *self, struct pipeline *p, int64_t before_ns)

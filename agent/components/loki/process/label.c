@@ -100,11 +100,18 @@ enum code stage_static_labels_build(struct pipeline *p, const void *args, struct
     return rc;
 }
 
+/* Copied: a batch may outlive this stage and the labels. */
+static enum code add_meta(struct entry *e, struct slice name, struct slice value)
+{
+    struct label pair = {arena_copy(e->arena, name), arena_copy(e->arena, value)};
+
+    return pair.name.ptr == NULL || pair.value.ptr == NULL ? NOMEM : entry_add_meta(e, pair.name, pair.value);
+}
+
 /* Moves label `from` into the metadata as `name`. */
 static enum code move_label(struct entry *e, struct slice name, struct slice from, struct slice value)
 {
-    struct slice kept = arena_copy(e->arena, value);
-    enum code rc = kept.ptr == NULL ? NOMEM : entry_add_meta(e, name, kept);
+    enum code rc = add_meta(e, name, value);
 
     return rc == OK ? entry_set_label(e, from, (struct slice){0}) : rc;
 }
@@ -145,7 +152,7 @@ static enum verdict metadata_run(void *self, struct entry *e, struct pipeline *p
         if (value.len != 0)
             rc = move_label(e, s->pairs[i].name, source, value);
         else if (entry_get(e, source, &value) && value.len != 0)
-            rc = entry_add_meta(e, s->pairs[i].name, value);
+            rc = add_meta(e, s->pairs[i].name, value);
         if (rc != OK)
             return FAIL;
     }

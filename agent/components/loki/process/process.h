@@ -98,7 +98,7 @@ struct held {
     struct buf text;
     int64_t ts_ns;
     size_t n_lines;
-    int64_t since_ns; /* monotonic, of the first line */
+    int64_t since_ns; /* monotonic, of the last line */
     struct ticket *child; /* one item, made of those held; NULL: none had a ticket */
     struct label *meta;   /* owned, with owned texts */
     size_t n_meta;

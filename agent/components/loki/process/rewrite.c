@@ -64,17 +64,27 @@ struct replace_stage {
     struct slice fixed;        /* owned */
     struct slice source;       /* owned */
     bool is_named;             /* some group has a name */
+    struct metric *too_long;   /* owned reference */
 };
 
-/* The replacement of one captured text. */
-static bool replacement(const struct replace_stage *s, const struct pipeline *p, const struct entry *e,
-                        struct slice captured, struct slice *out)
+/* The replacement of one captured text. Most replacements are masks: where the template fails, stars stand for it. */
+static struct slice replacement(const struct replace_stage *s, const struct pipeline *p, const struct entry *e,
+                                struct slice captured)
 {
-    if (s->with == NULL) {
-        *out = s->fixed;
-        return true;
-    }
-    return run_template(s->with, p, e, captured, true, out) == OK;
+    struct slice out = {0};
+
+    if (s->with == NULL)
+        return s->fixed;
+    return run_template(s->with, p, e, captured, true, &out) == OK ? out : SLICE_LIT("***");
+}
+
+/* A mask that cannot be written must not let the text pass. */
+static enum verdict unwritable(const struct replace_stage *s, bool is_too_long)
+{
+    if (!is_too_long)
+        return FAIL;
+    metric_inc(s->too_long);
+    return DROP;
 }
 
 static enum verdict replace_run(void *self, struct entry *e, struct pipeline *p)
@@ -82,11 +92,12 @@ static enum verdict replace_run(void *self, struct entry *e, struct pipeline *p)
     struct replace_stage *s = self;
     size_t n = regex_group_count(s->regex) + 1, from = 0, copied = 0;
     struct slice groups[MAX_GROUPS], text, result;
+    bool is_without_memory = false, is_too_long;
     struct buf out;
 
     if (!entry_source(e, s->source, &text) || !regex_match(s->regex, text, 0, groups, n))
         return NEXT;
-    buf_init(&out, LIMIT_LINE_BYTES);
+    buf_init(&out, text.len + LIMIT_LINE_BYTES);
     do {
         size_t end = (size_t)(groups[0].ptr - text.ptr) + groups[0].len;
 
@@ -95,24 +106,25 @@ static enum verdict replace_run(void *self, struct entry *e, struct pipeline *p)
             struct slice with;
 
             /* a group inside one that was replaced already has gone with it */
-            if (groups[i].ptr == NULL || at < copied || !replacement(s, p, e, groups[i], &with))
+            if (groups[i].ptr == NULL || at < copied)
                 continue;
+            with = replacement(s, p, e, groups[i]);
             (void)buf_add(&out, slice_make(text.ptr + copied, at - copied));
             (void)buf_add(&out, with);
             copied = at + groups[i].len;
             if (s->is_named && regex_group_name(s->regex, i).len != 0 &&
                 entry_set(e, regex_group_name(s->regex, i), with) != OK)
-                out.is_full = true;
+                is_without_memory = true;
         }
         from = end > from ? end : from + 1;
     } while (from <= text.len && regex_match(s->regex, text, from, groups, n));
     (void)buf_add(&out, slice_from(text, copied));
     result = arena_copy(e->arena, buf_slice(&out));
-    if (out.is_full || (result.ptr == NULL && out.len != 0)) {
-        buf_release(&out);
-        return FAIL; /* a mask that cannot be written must not let the text pass */
-    }
+    is_too_long = out.is_full;
+    is_without_memory = is_without_memory || (result.ptr == NULL && out.len != 0);
     buf_release(&out);
+    if (is_too_long || is_without_memory)
+        return unwritable(s, is_too_long);
     if (s->source.len == 0)
         e->line = result;
     else if (entry_set(e, s->source, result) != OK)
@@ -128,6 +140,7 @@ static void replace_release(void *self)
     gotemplate_free(s->with);
     disown_slice(s->fixed);
     disown_slice(s->source);
+    metric_unref(s->too_long);
     mem_free(s);
 }
 
@@ -149,6 +162,7 @@ enum code stage_replace_build(struct pipeline *p, const void *args, struct error
     }
     for (size_t i = 1; i <= regex_group_count(s->regex); i++)
         s->is_named = s->is_named || regex_group_name(s->regex, i).len != 0;
+    s->too_long = pipeline_drop_counter(p, SLICE_LIT("line_too_long"));
     (void)pipeline_add(p, replace_run, replace_release, s);
     return OK;
 }
@@ -248,9 +262,9 @@ struct timestamp_stage {
     const struct tz *zone;
     bool is_fudging;
     struct {
-        const struct labels *labels; /* compared only, never looked into */
+        uint64_t stream; /* hash of its labels */
         int64_t ts_ns;
-    } last[FUDGE_SLOTS]; /* the last time of a stream, for fudge; a slot may change hands */
+    } last[FUDGE_SLOTS]; /* the last time of a stream that was read or fudged; a slot may change hands */
 };
 
 static enum verdict timestamp_run(void *self, struct entry *e, struct pipeline *p)
@@ -264,12 +278,13 @@ static enum verdict timestamp_run(void *self, struct entry *e, struct pipeline *
     if (entry_get(e, s->source, &text))
         for (size_t i = 0; i < s->n_formats && !is_parsed; i++)
             is_parsed = timefmt_parse(s->formats[i], text, s->zone, p->now_ns, &e->ts_ns, &err) == OK;
-    if (!is_parsed && s->is_fudging && s->last[slot].labels == e->start)
+    if (!is_parsed) {
+        if (!s->is_fudging || s->last[slot].stream != e->start->hash)
+            return NEXT; /* no line of this stream had a time yet: there is nothing to stay behind */
         e->ts_ns = s->last[slot].ts_ns + 1; /* right behind the line before it, so that order is kept */
-    if (is_parsed || s->is_fudging) {
-        s->last[slot].labels = e->start;
-        s->last[slot].ts_ns = e->ts_ns;
     }
+    s->last[slot].stream = e->start->hash;
+    s->last[slot].ts_ns = e->ts_ns;
     return NEXT;
 }
 

@@ -103,6 +103,8 @@ static void push(void *self, struct log_batch *take)
 
     if (b == NULL) {
         ledger_dropped(host_ledger(c->host), DROP_MEMORY, n);
+        batch_settle(&take->base, c->receiver.owner, SETTLED_ABANDONED, DROP_MEMORY, "out of memory");
+        batch_unref(&take->base);
         return;
     }
     /* pushed on under the lock: a stream's entries keep their order against those that a timer lets go */

@@ -1,5 +1,4 @@
 #include "agent/components/loki/source_file/source_file.h"
-#include "agent/text/glob.h"
 #include <stddef.h>
 
 static enum code validate(const void *args, struct river_problems *problems)

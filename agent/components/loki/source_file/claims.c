@@ -16,13 +16,13 @@ static struct slice key_of(const struct file_identity *id)
     return slice_make(id, sizeof *id);
 }
 
-void claims_init(struct source *s)
+void claims_init(struct file_source *s)
 {
     (void)pthread_mutex_init(&s->lock, NULL);
     map_init(&s->claims, MAX_CLAIMS);
 }
 
-void claims_release(struct source *s)
+void claims_release(struct file_source *s)
 {
     map_release(&s->claims, mem_free);
     (void)pthread_mutex_destroy(&s->lock);
@@ -41,7 +41,7 @@ static void forget_one(struct map *claims)
     }
 }
 
-bool claims_take(struct source *s, const struct file_identity *id, const void *owner, uint64_t *offset,
+bool claims_take(struct file_source *s, const struct file_identity *id, const void *owner, uint64_t *offset,
                  struct mark *mark)
 {
     struct claim *c;
@@ -69,7 +69,7 @@ bool claims_take(struct source *s, const struct file_identity *id, const void *o
     return is_mine;
 }
 
-void claims_drop(struct source *s, const struct file_identity *id, const void *owner, uint64_t offset,
+void claims_drop(struct file_source *s, const struct file_identity *id, const void *owner, uint64_t offset,
                  const struct mark *mark, bool is_gone)
 {
     struct claim *c;

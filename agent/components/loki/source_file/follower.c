@@ -514,7 +514,7 @@ void follower_set(struct follower *f, const struct file_options *options)
     loop_post(f->loop, set_on_loop, change);
 }
 
-struct follower *follower_new(struct source *s, struct slice path, const struct labels *labels, char *take_labels_text,
+struct follower *follower_new(struct file_source *s, struct slice path, const struct labels *labels, char *take_labels_text,
                               const struct file_options *options)
 {
     struct follower *f = mem_zalloc(sizeof *f);

@@ -61,13 +61,13 @@ enum lost_bytes { LOST_TRUNCATED, LOST_RELEASED, LOST_LINE, LOST_BYTES_COUNT };
 
 /* One per worker loop; the watcher is made and freed there. */
 struct reader {
-    struct source *source;
+    struct file_source *source;
     struct loop *loop;
     struct watcher *watcher;
     bool was_tried;
 };
 
-struct source {
+struct file_source {
     struct host *host;
     struct fanout *to;
     struct admission *admission;
@@ -89,14 +89,14 @@ struct mark {
     unsigned n;
 };
 
-void claims_init(struct source *s);
-void claims_release(struct source *s);
+void claims_init(struct file_source *s);
+void claims_release(struct file_source *s);
 /* True: owner may read the file, from *offset on (0, or where another owner of this component left off; mark then says
  * what stood before). False: another one reads it now. */
-bool claims_take(struct source *s, const struct file_identity *id, const void *owner, uint64_t *offset,
+bool claims_take(struct file_source *s, const struct file_identity *id, const void *owner, uint64_t *offset,
                  struct mark *mark);
 /* is_gone: deleted, so nothing is remembered of it. */
-void claims_drop(struct source *s, const struct file_identity *id, const void *owner, uint64_t offset,
+void claims_drop(struct file_source *s, const struct file_identity *id, const void *owner, uint64_t offset,
                  const struct mark *mark, bool is_gone);
 
 /* --- lines (lines.c) ------------------------------------------------------------------------------------------------ */
@@ -119,7 +119,7 @@ MUST_USE enum code lines_add(struct log_batch *b, uint32_t labels, struct slice 
 /* --- follower and tails --------------------------------------------------------------------------------------------- */
 
 struct follower {
-    struct source *source;
+    struct file_source *source;
     struct reader *reader;
     struct loop *loop;
     char *path;                  /* owned */
@@ -153,6 +153,7 @@ struct tail {
     int64_t base;
     uint64_t offset;    /* where the next line starts; no part of it is kept */
     uint64_t seen_size; /* at the last look */
+    int64_t seen_mtime_ns; /* the same; 0: too fresh to tell a later change by it */
     struct mark mark;
     struct watch *watch;
     int64_t charged;          /* its part of source.in_flight */
@@ -182,7 +183,7 @@ void follower_moved(void *arg, int64_t position); /* the window's moved function
 void follower_wake(struct follower *f, uint64_t after_ms); /* runs it soon; on its loop */
 void follower_say(struct follower *f, const char *what, const char *text);
 
-struct follower *follower_new(struct source *s, struct slice path, const struct labels *labels, char *take_labels_text,
+struct follower *follower_new(struct file_source *s, struct slice path, const struct labels *labels, char *take_labels_text,
                               const struct file_options *options);
 void follower_free(struct follower *f); /* after ended, or never started */
 /* From the control loop. */

@@ -5,6 +5,7 @@
 #include "agent/components/loki/source_file/source_file.h"
 
 enum { CHUNKS_PER_TURN = 4, LONGEST_READ = LIMIT_LINE_BYTES + 4, HEAD_BYTES = 4 };
+#define FRESH_NS ((int64_t)100 * NS_PER_MS) /* the kernel's time stamps are coarse */
 
 static void post(void *loop, void (*fn)(void *), void *arg)
 {
@@ -124,7 +125,7 @@ static void count_lost(struct tail *t, enum lost_bytes why, uint64_t bytes)
 
 void tail_close_file(struct tail *t, enum lost_bytes why)
 {
-    struct source *s = t->follower->source;
+    struct file_source *s = t->follower->source;
 
     if (t->fd < 0)
         return;
@@ -206,6 +207,19 @@ static void read_again(struct tail *t)
     charge(t);
 }
 
+/* Written to since the last look, yet no longer: was it truncated and filled to the same size? */
+static bool was_filled_anew(const struct tail *t, const struct file_stat *st)
+{
+    char bytes[MARK_BYTES];
+    struct error err = {0};
+    size_t got;
+
+    if (st->mtime_ns == t->seen_mtime_ns || t->mark.n == 0 || t->offset < t->mark.n)
+        return false;
+    return file_read_at(t->fd, t->offset - t->mark.n, bytes, t->mark.n, &got, &err) == OK &&
+           (got < t->mark.n || memcmp(bytes, t->mark.bytes, t->mark.n) != 0);
+}
+
 static void note_size(struct tail *t, const struct file_stat *st)
 {
     int64_t now = loop_now_ms(t->follower->loop);
@@ -223,13 +237,14 @@ static void note_size(struct tail *t, const struct file_stat *st)
         t->is_gone = true;
         t->gone_since_ms = now;
     }
-    if (st->size_bytes < t->offset)
+    if (st->size_bytes < t->offset || (st->size_bytes == t->offset && was_filled_anew(t, st)))
         start_over(t, old);
+    t->seen_mtime_ns = clock_wall_ns(host_clock(t->follower->source->host)) - st->mtime_ns > FRESH_NS ? st->mtime_ns : 0;
 }
 
 static bool may_read(struct tail *t, size_t bytes)
 {
-    struct source *s = t->follower->source;
+    struct file_source *s = t->follower->source;
 
     if (t->charged >= LIMIT_SOURCE_FILE_BYTES)
         return false;

@@ -163,8 +163,10 @@ static void push(void *self, struct otlp_batch *take)
     struct otlp_batch *b = otlp_batch_own(take);
     struct run r = {.c = c, .b = b};
 
-    if (b == NULL) { /* own settled nothing: the items went with the batch */
+    if (b == NULL) {
         ledger_dropped(host_ledger(c->host), DROP_MEMORY, n_items);
+        batch_settle(&take->base, c->receiver.owner, SETTLED_ABANDONED, DROP_MEMORY, "out of memory");
+        batch_unref(&take->base);
         return;
     }
     r.arena = &b->base.arena;

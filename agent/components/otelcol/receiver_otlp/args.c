@@ -144,7 +144,7 @@ static enum code check_grpc(const void *args, struct river_problems *problems)
         return river_problem(problems, "transport", "only \"tcp\" is built");
     if (a->max_recv_msg_size == 0 || a->max_recv_msg_size > LIMIT_BATCH_BYTES)
         return river_problem(problems, "max_recv_msg_size", "must be between 1 byte and 64MiB");
-    if (a->auth != NULL && a->auth->verify == NULL)
+    if (a->auth != NULL && a->auth->id != NULL && a->auth->verify == NULL)
         return river_problem(problems, "auth", "%s cannot check requests, only sign them", a->auth->id);
     return check_tls(a->tls, problems);
 }
@@ -165,7 +165,7 @@ static enum code check_http(const void *args, struct river_problems *problems)
         if (!codec_from_name(a->compression_algorithms.items[i], &codec))
             return river_problem(problems, "compression_algorithms", "\"%.*s\" is not known; there are gzip, zstd, zlib, "
                                  "snappy, deflate and lz4", SLICE_ARG(a->compression_algorithms.items[i]));
-    if (a->auth != NULL && a->auth->verify == NULL)
+    if (a->auth != NULL && a->auth->id != NULL && a->auth->verify == NULL)
         return river_problem(problems, "auth", "%s cannot check requests, only sign them", a->auth->id);
     return check_tls(a->tls, problems);
 }

@@ -36,6 +36,7 @@ static void free_component(struct component *c)
     metric_unref(c->scraper.skipped);
     metric_unref(c->scraper.out_of_order);
     metric_unref(c->scraper.duplicates);
+    metric_unref(c->scraper.forwarded);
     mem_free(c);
     if (done != NULL)
         done(done_arg);
@@ -131,6 +132,8 @@ static void make_metrics(struct component *c, struct host *host)
 {
     c->n_targets = host_gauge(host, "prometheus_scrape_targets_gauge", "Number of targets this component is configured to scrape", NULL, 0);
     c->scraper.scrapes = host_counter(host, "hyagent_scrapes_total", "Scrapes that were begun.", NULL, 0);
+    c->scraper.forwarded = host_counter(host, "prometheus_forwarded_samples_total",
+                                        "Total number of samples sent to downstream components.", NULL, 0);
     c->scraper.failed = host_counter(host, "hyagent_scrapes_failed_total", "Scrapes of which nothing was kept.", NULL, 0);
     c->scraper.skipped = host_counter(host, "hyagent_scrapes_skipped_total",
                                       "Scrapes left out because memory or a sink had no room.", NULL, 0);

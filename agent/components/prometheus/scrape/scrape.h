@@ -144,6 +144,6 @@ struct scraper {
     struct host *host;
     struct fanout *to;
     struct admission *admission;
-    struct metric *scrapes, *failed, *skipped, *out_of_order, *duplicates; /* owned references */
+    struct metric *scrapes, *failed, *skipped, *out_of_order, *duplicates, *forwarded; /* owned references */
 };
 #endif

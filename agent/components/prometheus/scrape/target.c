@@ -15,7 +15,6 @@ struct target {
     struct table table;
     struct timer *timer;
     uint32_t number; /* of the scrape that runs or ran last; the first is 2, so that "the one before" is never 0 */
-    uint32_t last_committed;
     int64_t last_metadata_ms, next_ms;
     bool was_up, has_reported;
 
@@ -134,6 +133,7 @@ static void push_batch(struct target *t, struct sample_batch *b)
         return;
     }
     ledger_created(ledger, b->n);
+    metric_add(t->scraper->forwarded, b->n);
     fanout_push_metrics(t->scraper->to, b);
 }
 
@@ -163,7 +163,6 @@ static void finish(struct target *t, bool is_whole, const char *text)
     bool is_ok = is_whole && transaction_commit(&t->tx, &err) == OK;
 
     if (is_ok) {
-        t->last_committed = t->number;
         if (t->tx.with_metadata)
             t->last_metadata_ms = t->scrape_ms;
     } else {
@@ -178,7 +177,7 @@ static void finish(struct target *t, bool is_whole, const char *text)
     note_state(t, is_ok, seconds, text);
     push_batch(t, transaction_end(&t->tx));
     t->is_open = false;
-    if (t->number % SWEEP_EVERY == 0 && t->last_committed == t->number)
+    if (t->number % SWEEP_EVERY == 0) /* after failures, too: a body that breaks off may bring new series each time */
         table_sweep(&t->table, t->number > SWEEP_EVERY ? t->number - SWEEP_EVERY : 1);
     arena_release(&t->tx_arena);
     settings_unref(t->tx_settings);
@@ -371,7 +370,9 @@ void target_set(struct target *t, struct settings *settings)
 static void push_end(struct target *t)
 {
     static const char *const reports[] = {"up", "scrape_duration_seconds", "scrape_samples_scraped",
-                                          "scrape_samples_post_metric_relabeling", "scrape_series_added"};
+                                          "scrape_samples_post_metric_relabeling", "scrape_series_added",
+                                          "scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes"};
+    enum { BASIC_REPORTS = 5 };
     uint64_t bits = STALE_NAN_BITS;
     double stale;
 
@@ -381,7 +382,7 @@ static void push_end(struct target *t)
     t->tx_settings = settings_ref(t->settings);
     if (open_transaction(t, EXPOSITION_PROMETHEUS)) {
         transaction_abort(&t->tx);
-        for (size_t i = 0; i < sizeof reports / sizeof *reports; i++)
+        for (size_t i = 0; i < (t->settings->extra_metrics ? sizeof reports / sizeof *reports : BASIC_REPORTS); i++)
             if (transaction_report(&t->tx, reports[i], stale) != OK)
                 break; /* no memory: the series end by themselves after five minutes */
         push_batch(t, transaction_end(&t->tx));

@@ -13,30 +13,47 @@ static double stale(void)
     return value;
 }
 
+/* Under the first free name of exported_NAME, exported_exported_NAME, … */
+static enum code export_label(struct transaction *t, struct label own, struct labels_builder *b)
+{
+    const struct slice prefix = SLICE_LIT("exported_");
+
+    do {
+        char *name = arena_try_alloc(&t->scratch, prefix.len + own.name.len);
+
+        if (name == NULL)
+            return NOMEM;
+        memcpy(name, prefix.ptr, prefix.len);
+        memcpy(name + prefix.len, own.name.ptr, own.name.len);
+        own.name = slice_make(name, prefix.len + own.name.len);
+    } while (labels_builder_get(b, own.name).len != 0);
+    return labels_builder_set(b, own.name, own.value);
+}
+
 /* The target's labels win over the series' own, which become exported_NAME; with honor_labels the series' own win
  * (Prometheus: honor_labels). */
 static enum code merge_labels(struct transaction *t, const struct label *own, size_t n, struct labels_builder *b)
 {
+    size_t longest = 0; /* name that the target has, too */
     enum code rc = OK;
 
     labels_builder_init(b, &t->scratch, NULL);
     for (uint32_t i = 0; i < t->target->n && rc == OK; i++)
         rc = labels_builder_set(b, t->target->pairs[i].name, t->target->pairs[i].value);
     for (size_t i = 0; i < n && rc == OK; i++) {
-        struct slice name = own[i].name, value = own[i].value;
-        bool is_taken = labels_get(t->target, name).len != 0;
+        bool is_taken = labels_get(t->target, own[i].name).len != 0;
 
-        if (value.len == 0) { /* an empty label is no label; with honor_labels it takes the target's away */
-            if (is_taken && t->settings->honor_labels)
-                labels_builder_del(b, name);
-            continue;
-        }
-        while (is_taken && !t->settings->honor_labels) {
-            name = slice_str(arena_printf(&t->scratch, "exported_%.*s", SLICE_ARG(name)));
-            is_taken = labels_builder_get(b, name).len != 0;
-        }
-        rc = labels_builder_set(b, name, value);
+        if (own[i].value.len != 0 && is_taken && !t->settings->honor_labels)
+            longest = own[i].name.len > longest ? own[i].name.len : longest;
+        else if (own[i].value.len != 0)
+            rc = labels_builder_set(b, own[i].name, own[i].value);
+        else if (is_taken && t->settings->honor_labels)
+            labels_builder_del(b, own[i].name); /* an empty label is no label, and takes the target's away */
     }
+    for (size_t len = 1; len <= longest && rc == OK; len++) /* as Prometheus: shorter names first, behind all others */
+        for (size_t i = 0; i < n && rc == OK; i++)
+            if (own[i].name.len == len && own[i].value.len != 0 && labels_get(t->target, own[i].name).len != 0)
+                rc = export_label(t, own[i], b);
     return rc;
 }
 
@@ -134,14 +151,14 @@ static enum code on_sample(void *ctx, const struct exposition_sample *in, struct
         t->n_duplicate++;
         return OK;
     }
-    if (out.ts_ms < s->last_ms) {
+    if (out.ts_ms < s->last_ms || (s->staged_in == t->number && out.ts_ms < s->staged_ms)) {
         t->n_out_of_order++;
         return OK;
     }
+    t->n_added += s->seen_in == 0 && s->staged_in != t->number;
     s->staged_in = t->number;
     s->staged_ms = out.ts_ms;
     s->staged_own_time = has_own_time;
-    t->n_added += s->seen_in == 0;
     out.labels = s->labels;
     if (in->has_exemplar)
         rc = add_exemplar(t, in, &out, err);
