@@ -82,6 +82,8 @@ void *arena_try_alloc(struct arena *a, size_t size)
 
     if (size > SIZE_MAX / 4)
         return NULL;
+    if (size == 0)
+        size = 1; /* NULL means no room, never an empty request */
     rounded = (size + ALIGN - 1) / ALIGN * ALIGN;
     if (rounded > (size_t)(a->end - a->at) && !add_chunk(a, rounded))
         return NULL;

@@ -11,16 +11,11 @@ struct codec_row {
 };
 
 static const struct codec_row names[] = {
-    {"", CODEC_NONE},
-    {"identity", CODEC_NONE},
-    {"none", CODEC_NONE},
-    {"gzip", CODEC_GZIP},
-    {"x-gzip", CODEC_GZIP},
-    {"zlib", CODEC_ZLIB},
-    {"deflate", CODEC_DEFLATE},
-    {"zstd", CODEC_ZSTD},
-    {"snappy", CODEC_SNAPPY},
-    {"x-snappy-framed", CODEC_SNAPPY_FRAMED},
+    {"", CODEC_NONE},           {"identity", CODEC_NONE},
+    {"none", CODEC_NONE},       {"gzip", CODEC_GZIP},
+    {"x-gzip", CODEC_GZIP},     {"zlib", CODEC_ZLIB},
+    {"deflate", CODEC_DEFLATE}, {"zstd", CODEC_ZSTD},
+    {"snappy", CODEC_SNAPPY},   {"x-snappy-framed", CODEC_SNAPPY_FRAMED},
     {"lz4", CODEC_LZ4},
 };
 

@@ -1,5 +1,5 @@
-/* agent/io/codec.h - compression, bounded. Any thread. Nothing here reads more than it was given or writes more than the
- * output buffer's max, so a bomb costs at most that. */
+/* agent/io/codec.h - compression, bounded. Any thread. Nothing here reads more than it was given or writes more than
+ * the output buffer's max, so a bomb costs at most that. */
 #ifndef AGENT_IO_CODEC_H
 #define AGENT_IO_CODEC_H
 #include "agent/base/buf.h"

@@ -18,11 +18,13 @@ struct codec_thread {
 };
 
 struct codec_thread *codec_thread(void);
-/* Room for min(want, what max allows) more bytes; FULL when max allows none. *room is what may be written at the end. */
+/* Room for min(want, what max allows) more bytes; FULL when max allows none. *room is what may be written at the end.
+ */
 enum code codec_room(struct buf *out, size_t want, size_t *room);
 static inline enum code codec_full(struct error *err, enum codec codec, size_t max)
 {
-    return error_set(err, FULL, "the decompressed %s data is larger than the limit of %zu bytes", codec_name(codec), max);
+    return error_set(err, FULL, "the decompressed %s data is larger than the limit of %zu bytes", codec_name(codec),
+                     max);
 }
 
 enum code codec_zlib_compress(enum codec codec, int level, struct slice in, struct buf *out, struct error *err);

@@ -10,10 +10,10 @@
 
 enum file_open_flags {
     FILE_READ = 0,
-    FILE_WRITE = 1,      /* read and write */
-    FILE_CREATE = 2,     /* with WRITE: mode 0600 when it is not there */
-    FILE_NOFOLLOW = 4,   /* a symbolic link as the last part is INVALID */
-    FILE_APPEND = 8,     /* with WRITE */
+    FILE_WRITE = 1,    /* read and write */
+    FILE_CREATE = 2,   /* with WRITE: mode 0600 when it is not there */
+    FILE_NOFOLLOW = 4, /* a symbolic link as the last part is INVALID */
+    FILE_APPEND = 8,   /* with WRITE */
 };
 
 /* What names a file's contents across a rename. */

@@ -9,6 +9,7 @@ struct glob;
 
 /* each(arg, path, stat) per file, in order of name within a folder. A folder that cannot be read is left out. FULL past
  * LIMIT_GLOB_MATCHES (those before were given). */
-MUST_USE enum code glob_walk(const struct glob *g, void (*each)(void *arg, const char *path, const struct file_stat *st),
-                             void *arg, struct error *err);
+MUST_USE enum code glob_walk(const struct glob *g,
+                             void (*each)(void *arg, const char *path, const struct file_stat *st), void *arg,
+                             struct error *err);
 #endif

@@ -24,10 +24,10 @@ struct poller {
 struct rpc_channel {
     atomic_uint refs; /* the owner and every call */
     struct poller *poller;
-    struct tls_options *tls; /* owned; NULL: plain */
+    struct tls_options *tls;                                        /* owned; NULL: plain */
     char *target, *authority, *server_name, *balancer, *user_agent; /* owned, may be NULL */
-    struct rpc_channel_options options; /* its slices are not used after start */
-    pthread_mutex_t lock;               /* for all below */
+    struct rpc_channel_options options;                             /* its slices are not used after start */
+    pthread_mutex_t lock;                                           /* for all below */
     grpc_channel *grpc;
     uint64_t stamp; /* of the certificate files that grpc was made with */
     int64_t looked_ns;
@@ -59,9 +59,10 @@ static pthread_mutex_t poller_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct poller *the_poller; /* under poller_lock */
 
 static const char *const status_names[] = {
-    "OK",          "CANCELLED",         "UNKNOWN",           "INVALID_ARGUMENT",    "DEADLINE_EXCEEDED", "NOT_FOUND",
-    "ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",           "OUT_OF_RANGE",
-    "UNIMPLEMENTED", "INTERNAL",          "UNAVAILABLE",       "DATA_LOSS",           "UNAUTHENTICATED",
+    "OK",        "CANCELLED",       "UNKNOWN",           "INVALID_ARGUMENT",   "DEADLINE_EXCEEDED",
+    "NOT_FOUND", "ALREADY_EXISTS",  "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
+    "ABORTED",   "OUT_OF_RANGE",    "UNIMPLEMENTED",     "INTERNAL",           "UNAVAILABLE",
+    "DATA_LOSS", "UNAUTHENTICATED",
 };
 
 const char *rpc_status_name(enum rpc_status status)
@@ -153,7 +154,9 @@ static void channel_unref(struct rpc_channel *ch)
 
 static grpc_compression_algorithm algorithm_of(enum codec codec)
 {
-    return codec == CODEC_GZIP ? GRPC_COMPRESS_GZIP : codec == CODEC_DEFLATE ? GRPC_COMPRESS_DEFLATE : GRPC_COMPRESS_NONE;
+    return codec == CODEC_GZIP      ? GRPC_COMPRESS_GZIP
+           : codec == CODEC_DEFLATE ? GRPC_COMPRESS_DEFLATE
+                                    : GRPC_COMPRESS_NONE;
 }
 
 static void add_if(struct rpc_args *a, const char *key, uint64_t value)
@@ -409,9 +412,9 @@ static grpc_call *make_call(struct rpc_request *r, const struct rpc_request_opti
     grpc_call *call;
 
     if (o->timeout_ms != 0)
-        deadline = gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                                gpr_time_from_millis((int64_t)(o->timeout_ms < INT32_MAX ? o->timeout_ms : INT32_MAX),
-                                                     GPR_TIMESPAN));
+        deadline = gpr_time_add(
+            gpr_now(GPR_CLOCK_MONOTONIC),
+            gpr_time_from_millis((int64_t)(o->timeout_ms < INT32_MAX ? o->timeout_ms : INT32_MAX), GPR_TIMESPAN));
     pthread_mutex_lock(&ch->lock);
     look_at_files_locked(ch);
     call = grpc_channel_create_call(ch->grpc, NULL, GRPC_PROPAGATE_DEFAULTS, ch->poller->queue, method, NULL, deadline,

@@ -22,9 +22,9 @@ struct rpc_channel_options {
     enum codec compression;        /* NONE, GZIP, DEFLATE (sent as zlib, as gRPC has it): what payloads will be in */
     uint64_t keepalive_time_ms, keepalive_timeout_ms; /* 0: none, 20 s */
     bool keepalive_without_calls;
-    size_t max_send_bytes, max_recv_bytes; /* 0: no limit, LIMIT_HTTP_RESPONSE_BYTES */
+    size_t max_send_bytes, max_recv_bytes;        /* 0: no limit, LIMIT_HTTP_RESPONSE_BYTES */
     size_t read_buffer_bytes, write_buffer_bytes; /* 0: the library's */
-    struct slice user_agent;       /* empty: the agent's own */
+    struct slice user_agent;                      /* empty: the agent's own */
 };
 
 struct rpc_metadata {
@@ -34,9 +34,9 @@ struct rpc_metadata {
 struct rpc_result {
     enum rpc_status status;
     struct slice message;
-    struct slice body;      /* of the response; empty unless RPC_OK */
-    int64_t retry_info_ms;  /* from RetryInfo; -1: none */
-    bool is_from_peer;      /* false: made up here (no connection, deadline): the far side may not have seen it */
+    struct slice body;     /* of the response; empty unless RPC_OK */
+    int64_t retry_info_ms; /* from RetryInfo; -1: none */
+    bool is_from_peer;     /* false: made up here (no connection, deadline): the far side may not have seen it */
     int64_t duration_ns;
 };
 typedef void (*rpc_done_fn)(void *arg, const struct rpc_result *result); /* slices are borrowed for the call */
@@ -44,12 +44,12 @@ typedef void (*rpc_done_fn)(void *arg, const struct rpc_result *result); /* slic
 struct rpc_request_options {
     const char *method; /* "/package.Service/Method"; copied */
     const struct rpc_metadata *metadata;
-    size_t n_metadata;  /* copied */
-    struct slice payload;       /* copied: the library may still read it after a cancel */
-    enum codec payload_codec;   /* what payload already is in: NONE or the channel's compression */
-    uint64_t timeout_ms;        /* 0: none */
-    bool wait_for_ready;        /* wait for a connection instead of failing with UNAVAILABLE */
-    struct loop *loop;          /* where done runs */
+    size_t n_metadata;        /* copied */
+    struct slice payload;     /* copied: the library may still read it after a cancel */
+    enum codec payload_codec; /* what payload already is in: NONE or the channel's compression */
+    uint64_t timeout_ms;      /* 0: none */
+    bool wait_for_ready;      /* wait for a connection instead of failing with UNAVAILABLE */
+    struct loop *loop;        /* where done runs */
     rpc_done_fn done;
     void *arg;
 };

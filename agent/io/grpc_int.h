@@ -9,7 +9,7 @@
 #include <grpc/grpc_security.h>
 #include <grpc/slice.h>
 
-void rpc_library_init(void); /* grpc_init, with its log led into ours; ends with grpc_shutdown */
+void rpc_library_init(void);                 /* grpc_init, with its log led into ours; ends with grpc_shutdown */
 struct slice rpc_slice(const grpc_slice *s); /* borrowed */
 /* The message in one piece, inflated. FULL past out->max, INVALID for another compression, CORRUPT, NOMEM. */
 MUST_USE enum code rpc_flatten(grpc_byte_buffer *message, struct buf *out, struct error *err);

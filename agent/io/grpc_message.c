@@ -13,8 +13,12 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void on_log(gpr_log_func_args *args)
 {
-    if (log_is_traced("grpc"))
-        log_debug(NULL, "grpc", log_str("text", args->message), log_str("file", args->file), log_int("line", args->line));
+    if (strstr(args->message, "ssertion failed") != NULL) { /* it aborts next */
+        log_error(NULL, "the gRPC library found itself broken", log_str("text", args->message));
+        log_flush();
+    } else if (log_is_traced("grpc"))
+        log_debug(NULL, "grpc", log_str("text", args->message), log_str("file", args->file),
+                  log_int("line", args->line));
 }
 
 static void set_log(void)

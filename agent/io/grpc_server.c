@@ -97,9 +97,9 @@ static enum code bind_port(struct rpc_server *s, grpc_server_credentials *creds,
     if (rc != OK)
         return rc;
     is_ipv6 = slice_find(host, ':') != host.len;
-    address = host.len == 0 ? mem_printf("[::]:%u", (unsigned)port)
-                            : mem_printf("%s%.*s%s:%u", is_ipv6 ? "[" : "", SLICE_ARG(host), is_ipv6 ? "]" : "",
-                                         (unsigned)port);
+    address = host.len == 0
+                  ? mem_printf("[::]:%u", (unsigned)port)
+                  : mem_printf("%s%.*s%s:%u", is_ipv6 ? "[" : "", SLICE_ARG(host), is_ipv6 ? "]" : "", (unsigned)port);
     actual = grpc_server_add_http2_port(s->grpc, address, creds);
     if (actual == 0 && host.len == 0) { /* a machine without IPv6 */
         mem_free(address);
@@ -108,8 +108,10 @@ static enum code bind_port(struct rpc_server *s, grpc_server_credentials *creds,
     }
     mem_free(address);
     if (actual <= 0)
-        return error_set(err, IO, "cannot listen on %.*s: the address is in use or not ours, or the certificate and key "
-                                  "are not usable", SLICE_ARG(listen));
+        return error_set(err, IO,
+                         "cannot listen on %.*s: the address is in use or not ours, or the certificate and key "
+                         "are not usable",
+                         SLICE_ARG(listen));
     s->port = (uint16_t)actual;
     return OK;
 }

@@ -34,6 +34,7 @@ static enum code check_versions(const struct tls_options *tls, struct error *err
 static grpc_channel_credentials *make_unverified(char *cert, char *key)
 {
     grpc_tls_credentials_options *options = grpc_tls_credentials_options_create();
+    grpc_tls_certificate_verifier *anyone = grpc_tls_certificate_verifier_no_op_create();
     grpc_tls_identity_pairs *pairs = NULL;
     grpc_tls_certificate_provider *provider;
 
@@ -45,6 +46,8 @@ static grpc_channel_credentials *make_unverified(char *cert, char *key)
         grpc_tls_credentials_options_watch_identity_key_cert_pairs(options);
         grpc_tls_certificate_provider_release(provider);
     }
+    grpc_tls_credentials_options_set_certificate_verifier(options, anyone);
+    grpc_tls_certificate_verifier_release(anyone);
     grpc_tls_credentials_options_set_verify_server_cert(options, 0);
     grpc_tls_credentials_options_set_check_call_host(options, 0);
     return grpc_tls_credentials_create(options);
@@ -112,7 +115,8 @@ static enum code load(grpc_ssl_server_certificate_config **out, const struct tls
     if (rc == OK) {
         grpc_ssl_pem_key_cert_pair pair = {key, cert};
 
-        *out = grpc_ssl_server_certificate_config_create(roots, &pair, 1);
+        /* The library insists on roots here, also where no client is asked for a certificate. */
+        *out = grpc_ssl_server_certificate_config_create(roots != NULL ? roots : cert, &pair, 1);
     }
     mem_free(roots);
     mem_free(cert);
@@ -173,10 +177,11 @@ enum code rpc_server_credentials(grpc_server_credentials **out, struct rpc_serve
     (*keeper)->tls = tls_options_copy(tls);
     pthread_mutex_init(&(*keeper)->lock, NULL);
     asks_client = tls->client_ca_file.len != 0 || tls->client_ca_pem.len != 0;
-    *out = grpc_ssl_server_credentials_create_with_options(grpc_ssl_server_credentials_create_options_using_config_fetcher(
-        asks_client ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                    : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
-        on_fetch, *keeper));
+    *out =
+        grpc_ssl_server_credentials_create_with_options(grpc_ssl_server_credentials_create_options_using_config_fetcher(
+            asks_client ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                        : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
+            on_fetch, *keeper));
     if (*out != NULL)
         return OK;
     rpc_server_tls_free(*keeper);

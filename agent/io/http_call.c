@@ -78,7 +78,8 @@ static void copy_remote(struct http_call *c)
     c->remote = slice_str(arena_strndup(&c->arena, slice_str(text)));
 }
 
-static struct http_call *call_new(struct http_daemon *d, struct MHD_Connection *mhd, const char *url, const char *method)
+static struct http_call *call_new(struct http_daemon *d, struct MHD_Connection *mhd, const char *url,
+                                  const char *method)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
     struct http_call *c = mem_zalloc(sizeof *c);

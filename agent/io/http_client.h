@@ -2,8 +2,8 @@
  * connections (DNS cache 30 s, connections live at most 60 s, so a moved name is followed within 90 s). Everything here
  * on the client's loop only. Callbacks never run inline in the call that started the request.
  *
- * Redirects are followed here: to another scheme, host or port go no credentials, no cookies, no header marked secret and
- * no client certificate. */
+ * Redirects are followed here: to another scheme, host or port go no credentials, no cookies, no header marked secret
+ * and no client certificate. */
 #ifndef AGENT_IO_HTTP_CLIENT_H
 #define AGENT_IO_HTTP_CLIENT_H
 #include "agent/base/error.h"
@@ -25,21 +25,21 @@ enum http_outcome {
     HTTP_ANSWERED,    /* a whole response; status is set */
     HTTP_UNREACHABLE, /* no connection: name, refused, TLS */
     HTTP_TIMEOUT,
-    HTTP_BROKEN,      /* the connection ended early, or what came back was no HTTP, or damaged gzip */
-    HTTP_TOO_LARGE,   /* the response is over max_response_bytes */
-    HTTP_UNPREPARED,  /* not sent: bad URL, TLS files that cannot be read */
-    HTTP_STOPPED,     /* a callback said stop */
+    HTTP_BROKEN,     /* the connection ended early, or what came back was no HTTP, or damaged gzip */
+    HTTP_TOO_LARGE,  /* the response is over max_response_bytes */
+    HTTP_UNPREPARED, /* not sent: bad URL, TLS files that cannot be read */
+    HTTP_STOPPED,    /* a callback said stop */
 };
 
 struct http_result {
     enum http_outcome outcome;
-    int status;               /* 0 when there was no answer */
-    struct slice body;        /* borrowed for the call; empty when on_body took it */
-    bool is_body_cut;         /* cut_response: there was more */
-    struct slice error;       /* words for a person; empty when ANSWERED */
-    uint64_t received_bytes;  /* of the body, as on the wire */
-    uint64_t plain_bytes;     /* after decompression */
-    int64_t duration_ns;      /* since the start */
+    int status;                     /* 0 when there was no answer */
+    struct slice body;              /* borrowed for the call; empty when on_body took it */
+    bool is_body_cut;               /* cut_response: there was more */
+    struct slice error;             /* words for a person; empty when ANSWERED */
+    uint64_t received_bytes;        /* of the body, as on the wire */
+    uint64_t plain_bytes;           /* after decompression */
+    int64_t duration_ns;            /* since the start */
     struct http_transfer *transfer; /* for http_result_header */
 };
 
@@ -66,11 +66,11 @@ struct http_request {
     bool proxy_from_environment; /* HTTP_PROXY, HTTPS_PROXY, NO_PROXY; else the environment is not looked at */
     const struct http_header *proxy_headers; /* sent with CONNECT */
     size_t n_proxy_headers;
-    bool follow_redirects; /* at most 10 */
-    bool http2;            /* offered over TLS */
-    bool accept_gzip;      /* asks for gzip and inflates within max_response_bytes */
-    bool cut_response;     /* a longer response is cut at max_response_bytes, else TOO_LARGE */
-    bool is_stream;        /* max_response_bytes does not count (with on_body) */
+    bool follow_redirects;       /* at most 10 */
+    bool http2;                  /* offered over TLS */
+    bool accept_gzip;            /* asks for gzip and inflates within max_response_bytes */
+    bool cut_response;           /* a longer response is cut at max_response_bytes, else TOO_LARGE */
+    bool is_stream;              /* max_response_bytes does not count (with on_body) */
     uint64_t max_response_bytes; /* plain bytes; 0: LIMIT_HTTP_RESPONSE_BYTES */
     uint64_t timeout_ms;         /* of the whole request; 0: none */
     uint64_t connect_timeout_ms; /* 0: 10 s */

@@ -39,7 +39,7 @@ struct http_transfer {
     void (*done)(void *arg, const struct http_result *result);
     bool follow_redirects, accept_gzip, cut_response, is_stream;
     uint64_t max_bytes, timeout_ms;
-    char *url; /* as given to libcurl, owned */
+    char *url;                                                                /* as given to libcurl, owned */
     struct curl_slist *headers, *public_headers, *proxy_headers, *connect_to; /* owned */
     bool has_body;
     /* its life */
@@ -55,7 +55,7 @@ struct http_transfer {
     enum transfer_end end;
     struct inflater *inflater; /* NULL: plain */
     bool is_inflater_chosen;
-    bool has_more; /* the inflater may have more output without more input */
+    bool has_more;      /* the inflater may have more output without more input */
     struct buf pending; /* what came before the pause and was not inflated yet */
     struct buf body;
     uint64_t received_bytes, plain_bytes, redirect_bytes;
@@ -76,6 +76,6 @@ void http_transfer_pump(struct http_transfer *t);                  /* after a re
 void http_transfer_free(struct http_transfer *t);
 
 /* http_client.c */
-void http_client_add(struct http_transfer *t);  /* (again) to libcurl, or later when inside a callback */
+void http_client_add(struct http_transfer *t); /* (again) to libcurl, or later when inside a callback */
 void http_client_kick(struct http_client *c);
 #endif

@@ -100,17 +100,18 @@ static enum code start_mhd(struct http_daemon *d, struct error *err)
     if (s->options.n_threads > 1)
         items[n++] = (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, s->options.n_threads, NULL};
     if (s->options.max_connections_per_ip != 0)
-        items[n++] = (struct MHD_OptionItem){MHD_OPTION_PER_IP_CONNECTION_LIMIT, s->options.max_connections_per_ip, NULL};
+        items[n++] =
+            (struct MHD_OptionItem){MHD_OPTION_PER_IP_CONNECTION_LIMIT, s->options.max_connections_per_ip, NULL};
     items[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
     d->mhd = fd < 0 ? NULL
-                    : MHD_start_daemon(flags, 0, NULL, NULL, http_call_on_access, d, /* */
-                                       MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,                             /* */
-                                       MHD_OPTION_LISTEN_SOCKET, fd,                                         /* */
-                                       MHD_OPTION_NOTIFY_COMPLETED, http_call_on_completed, NULL,            /* */
-                                       MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,                       /* */
-                                       MHD_OPTION_CONNECTION_LIMIT, s->options.max_connections,              /* */
-                                       MHD_OPTION_CONNECTION_TIMEOUT, s->options.idle_timeout_s,             /* */
-                                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, conn_bytes(s),                    /* */
+                    : MHD_start_daemon(flags, 0, NULL, NULL, http_call_on_access, d,              /* */
+                                       MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,                  /* */
+                                       MHD_OPTION_LISTEN_SOCKET, fd,                              /* */
+                                       MHD_OPTION_NOTIFY_COMPLETED, http_call_on_completed, NULL, /* */
+                                       MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,            /* */
+                                       MHD_OPTION_CONNECTION_LIMIT, s->options.max_connections,   /* */
+                                       MHD_OPTION_CONNECTION_TIMEOUT, s->options.idle_timeout_s,  /* */
+                                       MHD_OPTION_CONNECTION_MEMORY_LIMIT, conn_bytes(s),         /* */
                                        MHD_OPTION_ARRAY, items, MHD_OPTION_END);
     mem_free(priorities);
     if (d->mhd != NULL)
@@ -144,10 +145,10 @@ static enum code daemon_new(struct http_server *s, struct error *err)
 
 static void close_slow(struct http_server *s, int64_t now_ms)
 {
-    LIST_EACH(it, &s->conns)
-    {
+    LIST_EACH (it, &s->conns) {
         struct http_conn *conn = CONTAINER_OF(it, struct http_conn, link);
-        int64_t allowed_ms = (int64_t)(conn->is_in_body ? s->options.body_timeout_s : s->options.idle_timeout_s) * MS_PER_S;
+        int64_t allowed_ms =
+            (int64_t)(conn->is_in_body ? s->options.body_timeout_s : s->options.idle_timeout_s) * MS_PER_S;
 
         if (!conn->is_busy && now_ms - conn->since_ms > allowed_ms + KEEPER_MS)
             shutdown(conn->fd, SHUT_RDWR); /* libmicrohttpd sees the end and cleans up */
@@ -157,8 +158,7 @@ static void close_slow(struct http_server *s, int64_t now_ms)
 /* The daemon that may be stopped now, out of the list; NULL: none. */
 static struct http_daemon *take_retired(struct http_server *s, int64_t now_ms)
 {
-    LIST_EACH(it, &s->daemons)
-    {
+    LIST_EACH (it, &s->daemons) {
         struct http_daemon *d = CONTAINER_OF(it, struct http_daemon, link);
         const union MHD_DaemonInfo *info = MHD_get_daemon_info(d->mhd, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
         bool is_idle = info != NULL && info->num_connections == 0;
@@ -312,8 +312,7 @@ void http_server_drain(struct http_server *s)
     if (s->fd >= 0)
         close(s->fd);
     s->fd = -1;
-    LIST_EACH(it, &s->daemons)
-    {
+    LIST_EACH (it, &s->daemons) {
         struct http_daemon *d = CONTAINER_OF(it, struct http_daemon, link);
         int fd = d->retired_ms == 0 ? MHD_quiesce_daemon(d->mhd) : -1;
 
@@ -371,8 +370,7 @@ void http_server_free(struct http_server *s)
     }
     answer_waiting(s);
     pthread_mutex_unlock(&s->lock);
-    LIST_EACH_SAFE(it, &daemons)
-    {
+    LIST_EACH_SAFE (it, &daemons) {
         daemon_free(CONTAINER_OF(it, struct http_daemon, link));
     }
     http_server_unref(s);

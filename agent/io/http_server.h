@@ -2,9 +2,9 @@
  * for an answer: the handler posts the request to a loop and http_reply comes from there.
  *
  * Bounded: header bytes, body bytes, connections, idle time, time for a body (slow clients). An answer given at the
- * headers (413 for a Content-Length over the limit, or the handler's) goes out once the body was read and discarded, since
- * closing on unread bytes would reset the connection and lose it; at once when the body is over twice the limit or the
- * client waits for 100 Continue. A chunked body is cut off at twice the limit. */
+ * headers (413 for a Content-Length over the limit, or the handler's) goes out once the body was read and discarded,
+ * since closing on unread bytes would reset the connection and lose it; at once when the body is over twice the limit
+ * or the client waits for 100 Continue. A chunked body is cut off at twice the limit. */
 #ifndef AGENT_IO_HTTP_SERVER_H
 #define AGENT_IO_HTTP_SERVER_H
 #include "agent/base/error.h"
@@ -19,27 +19,28 @@ struct http_call; /* one request; the handler's until http_reply */
 
 struct http_handler {
     void *self;
-    /* Headers are complete; no body byte was taken yet. May be NULL. May answer with http_reply (405, 415, 429, 503 ...):
-     * the body is then not read, on_request and on_dropped do not run. May set http_call_limit_body and the cookie. */
+    /* Headers are complete; no body byte was taken yet. May be NULL. May answer with http_reply (405, 415, 429, 503
+     * ...): the body is then not read, on_request and on_dropped do not run. May set http_call_limit_body and the
+     * cookie. */
     void (*on_headers)(void *self, struct http_call *call);
     /* The whole body is there (http_call_body). Must lead to exactly one http_reply, from any thread, now or later. */
     void (*on_request)(void *self, struct http_call *call);
-    /* May be NULL. on_headers let it pass but on_request will not run (client gone, body too long, stop): give back what
-     * was reserved. The call is gone afterwards. */
+    /* May be NULL. on_headers let it pass but on_request will not run (client gone, body too long, stop): give back
+     * what was reserved. The call is gone afterwards. */
     void (*on_dropped)(void *self, struct http_call *call);
 };
 
 struct http_server_options {
-    struct slice listen;           /* "host:port", ":port", "[::]:port"; port 0: any */
-    const struct tls_options *tls; /* NULL: plain */
-    size_t max_header_bytes;       /* 0: LIMIT_HTTP_HEADER_BYTES */
-    size_t max_body_bytes;         /* 0: LIMIT_HTTP_BODY_BYTES */
-    unsigned max_connections;      /* 0: 1024 */
+    struct slice listen;             /* "host:port", ":port", "[::]:port"; port 0: any */
+    const struct tls_options *tls;   /* NULL: plain */
+    size_t max_header_bytes;         /* 0: LIMIT_HTTP_HEADER_BYTES */
+    size_t max_body_bytes;           /* 0: LIMIT_HTTP_BODY_BYTES */
+    unsigned max_connections;        /* 0: 1024 */
     unsigned max_connections_per_ip; /* 0: no limit */
-    unsigned idle_timeout_s;       /* between requests and between two reads; 0: 60 */
-    unsigned body_timeout_s;       /* for a whole body; 0: 60 */
-    unsigned n_threads;            /* 0: 1 */
-    const char *server_header;     /* NULL: none */
+    unsigned idle_timeout_s;         /* between requests and between two reads; 0: 60 */
+    unsigned body_timeout_s;         /* for a whole body; 0: 60 */
+    unsigned n_threads;              /* 0: 1 */
+    const char *server_header;       /* NULL: none */
 };
 
 /* Called on the server's threads from now on. IO: the address cannot be had (named). */
@@ -58,10 +59,10 @@ void http_server_free(struct http_server *s);
 
 /* From any thread while the call is the handler's. All slices live until http_reply. */
 struct slice http_call_method(const struct http_call *c);
-struct slice http_call_path(const struct http_call *c);  /* percent-decoded */
-struct slice http_call_query(const struct http_call *c, const char *name); /* decoded; ptr NULL: absent */
+struct slice http_call_path(const struct http_call *c);                                /* percent-decoded */
+struct slice http_call_query(const struct http_call *c, const char *name);             /* decoded; ptr NULL: absent */
 bool http_call_query_at(const struct http_call *c, size_t i, struct http_header *out); /* false: no more */
-struct slice http_call_header(const struct http_call *c, const char *name); /* ptr NULL: absent */
+struct slice http_call_header(const struct http_call *c, const char *name);            /* ptr NULL: absent */
 bool http_call_header_at(const struct http_call *c, size_t i, struct http_header *out);
 struct slice http_call_remote(const struct http_call *c); /* "10.0.0.1" or "::1", without port */
 bool http_call_remote_is_loopback(const struct http_call *c);

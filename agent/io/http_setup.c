@@ -95,7 +95,9 @@ static enum code set_headers(struct http_transfer *t, const struct http_request 
 
 static enum code set_method(struct http_transfer *t, const struct http_request *request, struct error *err)
 {
-    struct slice method = slice_str(request->method != NULL ? request->method : request->body.len != 0 ? "POST" : "GET");
+    struct slice method = slice_str(request->method != NULL  ? request->method
+                                    : request->body.len != 0 ? "POST"
+                                                             : "GET");
     CURL *easy = t->easy;
 
     if (method.len == 0 || has_control(method) || slice_find(method, ' ') != method.len)

@@ -8,8 +8,8 @@ static const struct {
     const char *name;
     enum http_outcome outcome;
 } outcome_names[] = {
-    {"answered", HTTP_ANSWERED},   {"unreachable", HTTP_UNREACHABLE}, {"timeout", HTTP_TIMEOUT},
-    {"broken", HTTP_BROKEN},       {"too_large", HTTP_TOO_LARGE},     {"unprepared", HTTP_UNPREPARED},
+    {"answered", HTTP_ANSWERED}, {"unreachable", HTTP_UNREACHABLE}, {"timeout", HTTP_TIMEOUT},
+    {"broken", HTTP_BROKEN},     {"too_large", HTTP_TOO_LARGE},     {"unprepared", HTTP_UNPREPARED},
     {"stopped", HTTP_STOPPED},
 };
 

@@ -68,7 +68,9 @@ static enum code parse_authority(struct http_url *u, struct slice authority, str
         return rc;
     if (u->host.len == 0)
         return error_set(err, INVALID, "the URL has no host");
-    u->port = slice_eq_nocase(u->scheme, SLICE_LIT("https")) ? 443 : slice_eq_nocase(u->scheme, SLICE_LIT("http")) ? 80 : 0;
+    u->port = slice_eq_nocase(u->scheme, SLICE_LIT("https"))  ? 443
+              : slice_eq_nocase(u->scheme, SLICE_LIT("http")) ? 80
+                                                              : 0;
     if (port_text.len == 0)
         return OK;
     u->has_port = true;

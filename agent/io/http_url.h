@@ -10,11 +10,11 @@ struct buf;
 
 /* All point into the URL that was parsed. */
 struct http_url {
-    struct slice scheme;         /* as written */
-    struct slice userinfo;       /* "user:password", still percent-encoded; without '@' */
-    struct slice host;           /* without brackets */
-    bool is_ipv6;                /* it stood in brackets */
-    uint16_t port;               /* the scheme's default when none is written: 80, 443, else 0 */
+    struct slice scheme;   /* as written */
+    struct slice userinfo; /* "user:password", still percent-encoded; without '@' */
+    struct slice host;     /* without brackets */
+    bool is_ipv6;          /* it stood in brackets */
+    uint16_t port;         /* the scheme's default when none is written: 80, 443, else 0 */
     bool has_port;
     struct slice path, query, fragment; /* query and fragment without their mark */
 };

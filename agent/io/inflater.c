@@ -10,7 +10,7 @@ struct inflater {
     enum codec codec;
     uint64_t left; /* plain bytes still allowed */
     bool is_complete;
-    bool is_started;  /* zlib: z is initialised */
+    bool is_started; /* zlib: z is initialised */
     bool is_broken;
     z_stream z;
     ZSTD_DStream *zstd;

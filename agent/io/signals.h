@@ -13,6 +13,7 @@ typedef void (*signal_fn)(void *arg, int signum);
 MUST_USE enum code signals_new(struct signals **out, struct loops *loops, signal_fn fn, void *arg, struct error *err);
 void signals_free(struct signals *s); /* NULL is fine; on the control loop, or after loops_run returned */
 
-/* "READY=1", "STOPPING=1", "RELOADING=1\nMONOTONIC_USEC=...", "STATUS=...". Without $NOTIFY_SOCKET: OK, does nothing. */
+/* "READY=1", "STOPPING=1", "RELOADING=1\nMONOTONIC_USEC=...", "STATUS=...". Without $NOTIFY_SOCKET: OK, does nothing.
+ */
 MUST_USE enum code sd_notify_send(const char *state, struct error *err);
 #endif

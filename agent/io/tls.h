@@ -15,10 +15,10 @@ struct tls_options {
     struct slice key_file, key_pem;   /* its key */
     struct slice server_name;         /* client: the name to ask for and to verify instead of the URL's host */
     struct slice client_ca_file, client_ca_pem; /* server: a client must show a certificate signed by one of these */
-    bool insecure_skip_verify;        /* client */
-    bool include_system_ca;           /* client: the system's roots besides ca_file/ca_pem */
-    enum tls_version min_version;     /* DEFAULT: 1.2 */
-    enum tls_version max_version;     /* DEFAULT: no limit */
+    bool insecure_skip_verify;                  /* client */
+    bool include_system_ca;                     /* client: the system's roots besides ca_file/ca_pem */
+    enum tls_version min_version;               /* DEFAULT: 1.2 */
+    enum tls_version max_version;               /* DEFAULT: no limit */
 };
 
 /* Contradictions (a value and its file, a certificate without key, min above max), named. For configuration checks. */

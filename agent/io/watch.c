@@ -17,7 +17,7 @@ struct watch {
     char *path; /* owned */
     watch_fn fn;
     void *arg;
-    int wd; /* -1: could not be had (yet) */
+    int wd;         /* -1: could not be had (yet) */
     bool is_missed; /* a rescan is owed to fn */
 };
 
@@ -25,19 +25,18 @@ struct watcher {
     struct loop *loop;
     int fd;
     struct poll_handle *poll;
-    struct timer *retry;   /* tries again, and tells those that are owed a rescan */
+    struct timer *retry; /* tries again, and tells those that are owed a rescan */
     struct list watches;
-    struct list *next;     /* while calling: the next one to call; watch_free moves it on */
+    struct list *next; /* while calling: the next one to call; watch_free moves it on */
     struct watcher_counts counts;
     bool is_calling, is_freed; /* freed from inside a callback: goes when that is over */
-    char *events; /* READ_BYTES, aligned by mem.h */
+    char *events;              /* READ_BYTES, aligned by mem.h */
 };
 
 /* The same file watched twice has one wd for both. */
 static bool is_shared(const struct watch *w)
 {
-    LIST_EACH(it, &w->watcher->watches)
-    {
+    LIST_EACH (it, &w->watcher->watches) {
         const struct watch *other = CONTAINER_OF(it, struct watch, link);
 
         if (other != w && other->wd == w->wd)
@@ -84,8 +83,7 @@ static void tell(struct watcher *w, int wd, unsigned events, struct slice name)
 /* The kernel took the watch away with the file (or its file system). */
 static void lose(struct watcher *w, int wd)
 {
-    LIST_EACH(it, &w->watches)
-    {
+    LIST_EACH (it, &w->watches) {
         struct watch *watch = CONTAINER_OF(it, struct watch, link);
 
         if (watch->wd == wd)

@@ -29,7 +29,8 @@ struct watcher_counts {
 MUST_USE enum code watcher_new(struct watcher **out, struct loop *loop, struct error *err);
 void watcher_free(struct watcher *w); /* NULL is fine; after all its watches were freed */
 struct watcher_counts watcher_counts(const struct watcher *w);
-/* A file or a directory. Never fails: a path that cannot be watched gets WATCH_RESCAN (not inline) and is tried again. */
+/* A file or a directory. Never fails: a path that cannot be watched gets WATCH_RESCAN (not inline) and is tried again.
+ */
 struct watch *watch_new(struct watcher *w, const char *path, watch_fn fn, void *arg);
 void watch_free(struct watch *watch); /* NULL is fine; fn does not run again */
 #endif

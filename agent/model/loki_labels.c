@@ -140,7 +140,7 @@ static bool is_word(char c)
 
 static enum code take_pair(struct parse *p)
 {
-    struct slice name, value;
+    struct slice name, value = {0};
     size_t len = 0;
     enum code rc;
 

@@ -287,7 +287,7 @@ static void write_logfmt(const struct record *r, struct arena *scratch, struct b
     }
 }
 
-void record_write(const struct record *r, enum record_format format, struct arena *scratch, struct buf *out)
+void otlp_record_write(const struct record *r, enum record_format format, struct arena *scratch, struct buf *out)
 {
     switch (format) {
     case RECORD_JSON:

@@ -273,7 +273,7 @@ static enum code convert_record(struct conversion *c, Otlp__LogRecord *log, cons
     r.attributes = (struct otlp_attrs){&attributes, &n_attributes, NULL};
     r.resource = (struct otlp_attrs){&of_resource, &n_of_resource, NULL};
     buf_reset(&c->line);
-    record_write(&r, format, &c->texts, &c->line);
+    otlp_record_write(&r, format, &c->texts, &c->line);
     line = arena_copy(&c->out->base.arena, buf_slice(&c->line));
     labels = take_labels(c, &b);
     if (c->line.is_full || (line.ptr == NULL && c->line.len != 0) || labels == UINT32_MAX ||

@@ -13,5 +13,5 @@ struct record {
 enum record_format { RECORD_JSON, RECORD_LOGFMT, RECORD_RAW };
 
 /* Look at out->is_full. */
-void record_write(const struct record *r, enum record_format format, struct arena *scratch, struct buf *out);
+void otlp_record_write(const struct record *r, enum record_format format, struct arena *scratch, struct buf *out);
 #endif

@@ -3,8 +3,9 @@
 const char *ast_op_text(enum ast_op op)
 {
     static const char *const texts[] = {
-        [OP_OR] = "||", [OP_AND] = "&&", [OP_EQ] = "==", [OP_NE] = "!=", [OP_LT] = "<",  [OP_LE] = "<=", [OP_GT] = ">", [OP_GE] = ">=",
-        [OP_ADD] = "+", [OP_SUB] = "-",  [OP_MUL] = "*", [OP_DIV] = "/", [OP_MOD] = "%", [OP_POW] = "^", [OP_NOT] = "!",
+        [OP_OR] = "||", [OP_AND] = "&&", [OP_EQ] = "==", [OP_NE] = "!=", [OP_LT] = "<",
+        [OP_LE] = "<=", [OP_GT] = ">",   [OP_GE] = ">=", [OP_ADD] = "+", [OP_SUB] = "-",
+        [OP_MUL] = "*", [OP_DIV] = "/",  [OP_MOD] = "%", [OP_POW] = "^", [OP_NOT] = "!",
     };
 
     return texts[op];
@@ -150,7 +151,8 @@ static enum code walk_expr(struct ref_walk *w, const struct expr *e)
     return OK;
 }
 
-enum code ast_expr_refs(struct arena *arena, const struct source *source, const struct expr *expr, struct ast_refs *refs)
+enum code ast_expr_refs(struct arena *arena, const struct source *source, const struct expr *expr,
+                        struct ast_refs *refs)
 {
     struct ref_walk w = {arena, source, refs};
 

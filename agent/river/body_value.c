@@ -40,7 +40,8 @@ static enum code attribute(struct river_context *ctx, const struct ast_body *bod
     return rc == OK ? OK : eval_no_memory(ctx, body->source, attr->value->span);
 }
 
-static enum code block(struct river_context *ctx, const struct ast_body *body, const struct ast_block *b, struct value *out)
+static enum code block(struct river_context *ctx, const struct ast_body *body, const struct ast_block *b,
+                       struct value *out)
 {
     struct value inside;
     enum code rc = river_body_value(ctx, &b->body, &inside);

@@ -54,7 +54,7 @@ static bool is_repeated(const struct diags *d, const struct diag *new)
         const struct diag *old = &d->items[i - 1];
 
         if (old->severity == new->severity && old->start.line == new->start.line &&
-            old->start.column == new->start.column && strcmp(old->file, new->file) == 0 &&
+            old->start.column == new->start.column &&strcmp(old->file, new->file) == 0 &&
             strcmp(old->text, new->text) == 0)
             return true;
     }
@@ -257,7 +257,7 @@ static void print_excerpt(struct buf *out, const struct diag *diag, const struct
     int width = snprintf(NULL, 0, "%u", diag->start.line);
     struct slice before = slice_str(diag->excerpt);
 
-    (void)buf_printf(out, " %u | %s\n %*s | ", diag->start.line, diag->excerpt, width, "");
+    (void)buf_printf(out, " %u | %s\n %*s | ", diag->start.line, diag->excerpt != NULL ? diag->excerpt : "", width, "");
     before = slice_head(before, utf8_rune_offset(before, diag->caret));
     while (before.len != 0) { /* tabs stay tabs, so that the caret stands where the text does */
         uint32_t rune;

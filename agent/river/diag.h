@@ -70,7 +70,8 @@ void diags_print(struct buf *out, const struct diags *d, bool colour);
 /* One diagnostic, one line: "file:line:col: text (hint)"; for the log and the API. */
 void diag_print_line(struct buf *out, const struct diag *diag);
 
-/* How many single-character edits (insert, delete, replace, swap of neighbours) make b of a; above max it is max + 1. */
+/* How many single-character edits (insert, delete, replace, swap of neighbours) make b of a; above max it is max + 1.
+ */
 size_t edit_distance(struct slice a, struct slice b, size_t max);
 
 /* Collects the nearest candidate to a word. Start with nearest_init. */

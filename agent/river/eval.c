@@ -28,7 +28,8 @@ enum code eval_charge(struct river_context *ctx, const struct source *source, st
 {
     ctx->work += bytes;
     if (ctx->work > LIMIT_RIVER_WORK_BYTES)
-        return eval_error(ctx, source, at, "this configuration computes too much (limit: %u bytes)", LIMIT_RIVER_WORK_BYTES);
+        return eval_error(ctx, source, at, "this configuration computes too much (limit: %u bytes)",
+                          LIMIT_RIVER_WORK_BYTES);
     return OK;
 }
 
@@ -54,7 +55,8 @@ static struct span name_span(const struct expr *access)
     return (struct span){access->span.end - (uint32_t)access->as.access.name.len, access->span.end};
 }
 
-static enum code get_field(struct river_context *ctx, const struct source *source, const struct expr *e, struct value *v)
+static enum code get_field(struct river_context *ctx, const struct source *source, const struct expr *e,
+                           struct value *v)
 {
     const struct value *field;
 
@@ -109,16 +111,17 @@ static enum code from_library(struct river_context *ctx, const struct source *so
         return unknown_member(ctx, source, parts[0], n > 1 ? parts[1] : (struct slice){0},
                               n > 1 ? name_span(nodes[1]) : nodes[0]->span);
     if (deprecated != NULL) {
-        struct diag *d = diags_warn(ctx->diags, source, nodes[0]->span, "the function \"%.*s\" is deprecated",
-                                    SLICE_ARG(parts[0]));
+        struct diag *d =
+            diags_warn(ctx->diags, source, nodes[0]->span, "the function \"%.*s\" is deprecated", SLICE_ARG(parts[0]));
 
         if (d != NULL)
             d->kind = DIAG_DEPRECATED;
         diag_hint(ctx->diags, d, "write %s", deprecated);
     }
-    if (out->type == VALUE_FUNCTION && out->as.function->is_experimental && (ctx->flags & RIVER_ALLOW_EXPERIMENTAL) == 0) {
-        struct diag *d = diags_error(ctx->diags, source, nodes[*n_used - 1]->span, "the function \"%s\" is experimental",
-                                     out->as.function->name);
+    if (out->type == VALUE_FUNCTION && out->as.function->is_experimental &&
+        (ctx->flags & RIVER_ALLOW_EXPERIMENTAL) == 0) {
+        struct diag *d = diags_error(ctx->diags, source, nodes[*n_used - 1]->span,
+                                     "the function \"%s\" is experimental", out->as.function->name);
 
         diag_hint(ctx->diags, d, "start with --stability.level=experimental to use it");
         return INVALID;
@@ -194,8 +197,8 @@ static enum code index_array(struct river_context *ctx, const struct source *sou
                           value_type_name(at));
     f = trunc(value_number_f64(at->as.number));
     if (!(f >= 0 && f < (double)v->as.array.n))
-        return eval_error(ctx, source, e->as.index.at->span, "index %.0f is out of range: the array has %zu elements", f,
-                          v->as.array.n);
+        return eval_error(ctx, source, e->as.index.at->span, "index %.0f is out of range: the array has %zu elements",
+                          f, v->as.array.n);
     i = (size_t)f;
     *v = v->as.array.items[i];
     return OK;

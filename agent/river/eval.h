@@ -39,8 +39,9 @@ struct river_context {
     uint64_t work; /* bytes touched so far, at most LIMIT_RIVER_WORK_BYTES: no file may take for ever */
 };
 
-/* Evaluates one expression of source. On INVALID the reason is in diags. NOMEM: the arena is full (diagnosed too).
- * sys.env of an unset variable is "" plus a DIAG_ONLY_VALIDATE warning. */
+/* Evaluates one expression of source. The value may point into the tree, the scope's values and ctx->arena: value_copy
+ * what is kept longer. (river_decode and river_body_value copy all into ctx->arena.) On INVALID the reason is in diags.
+ * NOMEM: the arena is full (diagnosed too). sys.env of an unset variable is "" plus a DIAG_ONLY_VALIDATE warning. */
 MUST_USE enum code river_eval(struct river_context *ctx, const struct source *source, const struct expr *expr,
                               struct value *out);
 

@@ -16,9 +16,9 @@ MUST_USE enum code eval_unary(struct river_context *ctx, const struct source *so
 /* == of the language: numbers by value, functions never equal. */
 bool eval_equal(const struct value *a, const struct value *b);
 
-/* Resolves parts[0..n) in the standard library. False: not a name of it. *n_used and *out as a scope's lookup; *deprecated
- * is the new name of a deprecated one, else NULL. A known namespace with an unknown member sets *n_used to 1 and *out to
- * null. */
+/* Resolves parts[0..n) in the standard library. False: not a name of it. *n_used and *out as a scope's lookup;
+ * *deprecated is the new name of a deprecated one, else NULL. A known namespace with an unknown member sets *n_used to
+ * 1 and *out to null. */
 bool stdlib_lookup(const struct river_host *host, const struct slice *parts, size_t n, size_t *n_used,
                    struct value *out, const char **deprecated);
 /* Offers every name for a mistyped one: of the namespace, or (empty) top-level ones. */

@@ -1,5 +1,6 @@
 /* fmt.Sprintf of Go, over values: the verbs and flags of its documentation, and its way of reporting misuse inside the
- * text ("%!d(string=x)") instead of failing. Integers are Go's int, lists []interface {}, objects map[string]interface {}. */
+ * text ("%!d(string=x)") instead of failing. Integers are Go's int, lists []interface {}, objects map[string]interface
+ * {}. */
 #include "agent/river/gonum.h"
 #include "agent/river/stdlib_int.h"
 #include "agent/text/utf8.h"

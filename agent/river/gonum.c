@@ -112,8 +112,7 @@ size_t gonum_format(double v, char verb, int precision, char out[GONUM_TEXT_BYTE
         if (verb == 'f')
             return plain(&d, out);
         /* %g takes six digits for the decision about the exponent, or as many as there are before the point. */
-        if ((verb == 'g' || verb == 'G') && d.point - 1 >= -4 && d.point - 1 < 21 &&
-            (d.point - 1 < 6 || d.point <= 0))
+        if ((verb == 'g' || verb == 'G') && d.point - 1 >= -4 && d.point - 1 < 21 && (d.point - 1 < 6 || d.point <= 0))
             return plain(&d, out);
         return with_exponent(&d, is_upper ? 'E' : 'e', out);
     }

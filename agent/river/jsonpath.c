@@ -28,9 +28,9 @@ struct node {
     enum node_kind kind;
     enum comparison comparison;
     struct node *left, *right;
-    struct json value;  /* VALUE; IN: a list on the right */
-    struct step *steps; /* PATH */
-    bool is_root;       /* PATH from $, not @ */
+    struct json value;   /* VALUE; IN: a list on the right */
+    struct step *steps;  /* PATH */
+    bool is_root;        /* PATH from $, not @ */
     struct regex *regex; /* MATCH: owned */
     struct node *next_match;
 };
@@ -641,7 +641,8 @@ enum code jsonpath_get(struct arena *arena, struct slice json, struct slice path
     for (size_t i = 0; i < found.n && rc == OK; i++) {
         rc = value_from_json(arena, found.items[i], true, &items[i]);
         if (rc != OK)
-            (void)error_set(err, rc, rc == NOMEM ? "no memory left for what the path finds" : "a number is out of range");
+            (void)error_set(err, rc,
+                            rc == NOMEM ? "no memory left for what the path finds" : "a number is out of range");
     }
     *out = value_array(items, rc == OK ? found.n : 0);
     for (struct node *n = p.matches; n != NULL; n = n->next_match)

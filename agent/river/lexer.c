@@ -198,8 +198,12 @@ static void escape(struct lexer *l, size_t start)
     }
     if (c == 'x' || c == 'u' || c == 'U') {
         l->at++;
-        if (code_digits(l, start, c == 'x' ? 2 : c == 'u' ? 4 : 8, 16, &code) && c != 'x' &&
-            (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)))
+        if (code_digits(l, start,
+                        c == 'x'   ? 2
+                        : c == 'u' ? 4
+                                   : 8,
+                        16, &code) &&
+            c != 'x' && (code > 0x10FFFF || (code >= 0xD800 && code < 0xE000)))
             report(l, start, l->at, "this escape sequence is no Unicode character");
         return;
     }
@@ -329,7 +333,8 @@ static struct token doubled(struct lexer *l, enum token_kind kind, char c)
         l->at += 2;
     } else {
         l->at++;
-        report(l, start, l->at, c == '|' ? "a single | is no operator: write ||" : "a single & is no operator: write &&");
+        report(l, start, l->at,
+               c == '|' ? "a single | is no operator: write ||" : "a single & is no operator: write &&");
     }
     return make(l, kind, start);
 }
@@ -351,7 +356,8 @@ static struct token illegal(struct lexer *l)
     else if (c == ':')
         diag_hint(l->diags, d, "names and values are joined by =");
     else if (c == '?')
-        diag_hint(l->diags, d, "there is no conditional operator; coalesce(a, b) gives the first value that is not empty");
+        diag_hint(l->diags, d,
+                  "there is no conditional operator; coalesce(a, b) gives the first value that is not empty");
     else if (c == ';')
         diag_hint(l->diags, d, "statements end with their line");
     return make(l, TOK_ILLEGAL, start);

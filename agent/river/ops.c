@@ -233,13 +233,14 @@ static enum code mismatch(struct river_context *ctx, const struct source *source
                           const struct value *l, const struct value *r)
 {
     bool is_bool_op = e->op == OP_OR || e->op == OP_AND;
-    bool left_fits = is_bool_op ? l->type == VALUE_BOOL
-                                : l->type == VALUE_NUMBER || ((e->op == OP_ADD || is_comparison(e->op)) && value_is_text(l));
+    bool left_fits = is_bool_op
+                         ? l->type == VALUE_BOOL
+                         : l->type == VALUE_NUMBER || ((e->op == OP_ADD || is_comparison(e->op)) && value_is_text(l));
     struct span at = left_fits ? e->as.binary.right->span : e->as.binary.left->span;
 
     if (left_fits && l->type != r->type && !is_bool_op)
-        return eval_error(ctx, source, at, "%s needs two of a kind: the left side is a %s, this is a %s", ast_op_text(e->op),
-                          value_type_name(l), value_type_name(r));
+        return eval_error(ctx, source, at, "%s needs two of a kind: the left side is a %s, this is a %s",
+                          ast_op_text(e->op), value_type_name(l), value_type_name(r));
     return eval_error(ctx, source, at, "%s works on %s, this is a %s", ast_op_text(e->op), operands(e->op),
                       value_type_name(left_fits ? r : l));
 }
@@ -285,12 +286,14 @@ enum code eval_unary(struct river_context *ctx, const struct source *source, con
 {
     if (e->op == OP_NOT) {
         if (r->type != VALUE_BOOL)
-            return eval_error(ctx, source, e->as.binary.right->span, "! works on a bool, this is a %s", value_type_name(r));
+            return eval_error(ctx, source, e->as.binary.right->span, "! works on a bool, this is a %s",
+                              value_type_name(r));
         *out = value_bool(!r->as.boolean);
         return OK;
     }
     if (r->type != VALUE_NUMBER)
-        return eval_error(ctx, source, e->as.binary.right->span, "- works on a number, this is a %s", value_type_name(r));
+        return eval_error(ctx, source, e->as.binary.right->span, "- works on a number, this is a %s",
+                          value_type_name(r));
     if (is_float(r->as.number))
         *out = value_float(-r->as.number.as.f);
     else

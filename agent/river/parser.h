@@ -1,4 +1,4 @@
-/* agent/river/parser.h - text to tree. Grammar and its traps: docs/river.md. */
+/* agent/river/parser.h - text to tree. */
 #ifndef AGENT_RIVER_PARSER_H
 #define AGENT_RIVER_PARSER_H
 #include "agent/river/ast.h"
@@ -6,8 +6,8 @@
 
 /* Parses a whole file. Reports every error it can (it resumes at the next statement) and returns INVALID when there was
  * one, NOMEM when the arena is full, FULL when the text is larger than LIMIT_CONFIG_FILE_BYTES or has too many nodes
- * (each with a diagnostic too). *out is set whenever a tree, perhaps with holes, could be made; else NULL. Text and name
- * are copied into arena. */
+ * (each with a diagnostic too). *out is set whenever a tree, perhaps with holes, could be made; else NULL. Text and
+ * name are copied into arena. */
 MUST_USE enum code river_parse(struct slice text, const char *filename, struct arena *arena, struct diags *diags,
                                struct ast_file **out);
 /* One expression and nothing else: a default in an argument table, a value on the command line. */

@@ -6,7 +6,7 @@
 
 struct parser {
     struct lexer lexer;
-    struct token tok; /* the one looked at */
+    struct token tok;  /* the one looked at */
     uint32_t last_end; /* end of the token before it */
     struct arena *arena;
     struct diags *diags;

@@ -7,9 +7,9 @@
 enum space {
     SPACE_NONE,
     SPACE_BLANK,
-    SPACE_TAB,     /* ends a column: before "=" */
+    SPACE_TAB, /* ends a column: before "=" */
     SPACE_NEWLINE,
-    SPACE_BREAK,   /* a newline that ends all columns */
+    SPACE_BREAK, /* a newline that ends all columns */
     SPACE_INDENT,
     SPACE_UNINDENT,
 };
@@ -23,7 +23,7 @@ struct printer {
     uint32_t indent;
     enum space pending[MOST_PENDING];
     size_t n_pending;
-    uint32_t last_line;   /* of the source, where the last token or comment ended */
+    uint32_t last_line; /* of the source, where the last token or comment ended */
     bool has_output;
 };
 

@@ -127,7 +127,8 @@ static void offer_kinds(const struct river_field *f, struct slice name, struct n
         nearest_offer(kinds, slice_str(f->blocks[i]->name));
 }
 
-static void offer_names(const struct river_block *type, struct slice name, struct nearest *nearest, struct nearest *kinds)
+static void offer_names(const struct river_block *type, struct slice name, struct nearest *nearest,
+                        struct nearest *kinds)
 {
     for (const struct river_field *f = type->fields; f != NULL && !schema_is_end(f); f++) {
         if (f->kind == RIVER_FLATTEN)
@@ -141,8 +142,8 @@ static void offer_names(const struct river_block *type, struct slice name, struc
 
 static void unknown(struct decode *d, struct slice name, struct span at, bool is_block)
 {
-    struct diag *diag = report(d, at, "unknown %s \"%.*s\" in %s", is_block ? "block" : "argument", SLICE_ARG(name),
-                               d->type->name);
+    struct diag *diag =
+        report(d, at, "unknown %s \"%.*s\" in %s", is_block ? "block" : "argument", SLICE_ARG(name), d->type->name);
     struct nearest nearest, kinds = {0};
 
     nearest_init(&nearest, name);
@@ -186,8 +187,8 @@ static bool heed_flags(struct decode *d, const struct river_field *f, struct sli
     if ((f->flags & (RIVER_NO_EFFECT | RIVER_DEPRECATED)) != 0) {
         bool has_effect = (f->flags & RIVER_NO_EFFECT) == 0;
 
-        diag = diags_warn(d->ctx->diags, d->body->source, at, has_effect ? "\"%.*s\" is deprecated" : "\"%.*s\" has no effect",
-                          SLICE_ARG(name));
+        diag = diags_warn(d->ctx->diags, d->body->source, at,
+                          has_effect ? "\"%.*s\" is deprecated" : "\"%.*s\" has no effect", SLICE_ARG(name));
         if (diag != NULL)
             diag->kind = has_effect ? DIAG_DEPRECATED : DIAG_NO_EFFECT;
         diag_hint(d->ctx->diags, diag, "%s", f->doc);
@@ -424,7 +425,8 @@ static void find_missing(struct decode *d, const struct river_block *type, char 
     }
 }
 
-static enum code validate(struct decode *d, const struct river_block *type, const char *out, struct river_problems *problems)
+static enum code validate(struct decode *d, const struct river_block *type, const char *out,
+                          struct river_problems *problems)
 {
     enum code rc = OK;
 
@@ -475,7 +477,8 @@ static enum code decode_body(struct river_context *ctx, const struct river_block
     return d.rc;
 }
 
-enum code river_decode(struct river_context *ctx, const struct river_block *type, const struct ast_block *block, void *out)
+enum code river_decode(struct river_context *ctx, const struct river_block *type, const struct ast_block *block,
+                       void *out)
 {
     struct place place;
     struct ast_block unlabelled;

@@ -3,11 +3,14 @@
  *
  *     struct endpoint { struct slice url; int64_t timeout_ns; struct river_secret token; };
  *     static const struct river_field endpoint_fields[] = {
- *         {.name = "url", .kind = RIVER_STRING, .flags = RIVER_REQUIRED, .offset = offsetof(struct endpoint, url), .doc = "…"},
- *         {.name = "timeout", .kind = RIVER_DURATION, .offset = offsetof(struct endpoint, timeout_ns), .def = "\"10s\"", .doc = "…"},
+ *         {.name = "url", .kind = RIVER_STRING, .flags = RIVER_REQUIRED, .offset = offsetof(struct endpoint, url), .doc
+ * = "…"},
+ *         {.name = "timeout", .kind = RIVER_DURATION, .offset = offsetof(struct endpoint, timeout_ns), .def =
+ * "\"10s\"", .doc = "…"},
  *         {.name = NULL},
  *     };
- *     static const struct river_block endpoint_block = {.name = "endpoint", .fields = endpoint_fields, .size = sizeof(struct endpoint)};
+ *     static const struct river_block endpoint_block = {.name = "endpoint", .fields = endpoint_fields, .size =
+ * sizeof(struct endpoint)};
  */
 #ifndef AGENT_RIVER_SCHEMA_H
 #define AGENT_RIVER_SCHEMA_H
@@ -15,38 +18,38 @@
 
 /* What a field takes, and the C type at its offset. Texts and lists live in the arena of the decode. */
 enum river_kind {
-    RIVER_STRING,           /* struct slice */
-    RIVER_BOOL,             /* bool */
-    RIVER_INT,              /* int64_t */
-    RIVER_UINT,             /* uint64_t */
-    RIVER_FLOAT,            /* double */
-    RIVER_DURATION,         /* int64_t ns; Go's time.ParseDuration, a string always */
-    RIVER_BYTES,            /* uint64_t; "1MiB", "5MB" (powers of 1024 when written KiB, MiB), or a number of bytes */
-    RIVER_SECRET,           /* struct river_secret; a string or a secret */
-    RIVER_OPTIONAL_SECRET,  /* struct river_secret */
-    RIVER_ENUM,             /* int; one of .choices */
-    RIVER_STRING_LIST,      /* struct river_strings */
-    RIVER_ENUM_LIST,        /* struct river_ints; each one of .choices */
-    RIVER_INT_LIST,         /* struct river_ints */
-    RIVER_FLOAT_LIST,       /* struct river_floats */
-    RIVER_DURATION_LIST,    /* struct river_ints, ns */
-    RIVER_SECRET_LIST,      /* struct river_secrets */
-    RIVER_STRING_MAP,       /* struct river_map, in order of writing */
-    RIVER_SECRET_MAP,       /* struct river_secret_map */
-    RIVER_STRING_LIST_MAP,  /* struct river_list_map */
-    RIVER_SECRET_LIST_MAP,  /* struct river_secret_list_map */
-    RIVER_STRING_MAP_LIST,  /* struct river_targets; same as TARGETS, other name in the docs */
-    RIVER_TARGETS,          /* struct river_targets */
-    RIVER_CAPSULE,          /* void *, of .capsule's type; NULL for null */
-    RIVER_CAPSULE_LIST,     /* struct river_capsules; nulls left out */
-    RIVER_VALUE,            /* const struct value *: anything, NULL when absent */
-    RIVER_LABEL,            /* struct slice: this block's own label, then required; a block without such a field has none */
-    RIVER_BLOCK,            /* a block: .block's struct embedded; RIVER_POINTER: pointer, NULL when absent;
-                             * RIVER_REPEATED: struct river_blocks */
-    RIVER_ENUM_BLOCKS,      /* struct river_enum_blocks: blocks `name.KIND`, KIND one of .blocks, order kept */
-    RIVER_FLATTEN,          /* .block's fields stand directly in this body; its struct is embedded here; name unused */
-    RIVER_BODY,             /* const struct ast_block *, NULL when absent: a block that is not evaluated here */
-    RIVER_ANY_BLOCKS,       /* struct river_any_blocks: all blocks no other field names, evaluated; name unused */
+    RIVER_STRING,          /* struct slice */
+    RIVER_BOOL,            /* bool */
+    RIVER_INT,             /* int64_t */
+    RIVER_UINT,            /* uint64_t */
+    RIVER_FLOAT,           /* double */
+    RIVER_DURATION,        /* int64_t ns; Go's time.ParseDuration, a string always */
+    RIVER_BYTES,           /* uint64_t; "1MiB", "5MB" (powers of 1024 when written KiB, MiB), or a number of bytes */
+    RIVER_SECRET,          /* struct river_secret; a string or a secret */
+    RIVER_OPTIONAL_SECRET, /* struct river_secret */
+    RIVER_ENUM,            /* int; one of .choices */
+    RIVER_STRING_LIST,     /* struct river_strings */
+    RIVER_ENUM_LIST,       /* struct river_ints; each one of .choices */
+    RIVER_INT_LIST,        /* struct river_ints */
+    RIVER_FLOAT_LIST,      /* struct river_floats */
+    RIVER_DURATION_LIST,   /* struct river_ints, ns */
+    RIVER_SECRET_LIST,     /* struct river_secrets */
+    RIVER_STRING_MAP,      /* struct river_map, in order of writing */
+    RIVER_SECRET_MAP,      /* struct river_secret_map */
+    RIVER_STRING_LIST_MAP, /* struct river_list_map */
+    RIVER_SECRET_LIST_MAP, /* struct river_secret_list_map */
+    RIVER_STRING_MAP_LIST, /* struct river_targets; same as TARGETS, other name in the docs */
+    RIVER_TARGETS,         /* struct river_targets */
+    RIVER_CAPSULE,         /* void *, of .capsule's type; NULL for null */
+    RIVER_CAPSULE_LIST,    /* struct river_capsules; nulls left out */
+    RIVER_VALUE,           /* const struct value *: anything, NULL when absent */
+    RIVER_LABEL,       /* struct slice: this block's own label, then required; a block without such a field has none */
+    RIVER_BLOCK,       /* a block: .block's struct embedded; RIVER_POINTER: pointer, NULL when absent;
+                        * RIVER_REPEATED: struct river_blocks */
+    RIVER_ENUM_BLOCKS, /* struct river_enum_blocks: blocks `name.KIND`, KIND one of .blocks, order kept */
+    RIVER_FLATTEN,     /* .block's fields stand directly in this body; its struct is embedded here; name unused */
+    RIVER_BODY,        /* const struct ast_block *, NULL when absent: a block that is not evaluated here */
+    RIVER_ANY_BLOCKS,  /* struct river_any_blocks: all blocks no other field names, evaluated; name unused */
 };
 
 enum river_flag {
@@ -198,11 +201,13 @@ struct river_block {
 enum code river_problem(struct river_problems *p, const char *field, const char *fmt, ...) PRINTF_LIKE(3, 4);
 void river_problem_warn(struct river_problems *p, const char *field, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
-/* Decodes a component's block (its label is the caller's business) into out, type->size bytes: attributes evaluated, defaults set, every error of it reported. On
- * INVALID out is half-filled but holds nothing to free: all is in ctx->arena. */
-MUST_USE enum code river_decode(struct river_context *ctx, const struct river_block *type, const struct ast_block *block,
-                                void *out);
-/* The same for a body that has no block of its own (a whole file of arguments); at is where "missing argument" points. */
+/* Decodes a component's block (its label is the caller's business) into out, type->size bytes: attributes evaluated,
+ * defaults set, every error of it reported. On INVALID out is half-filled but holds nothing to free: all is in
+ * ctx->arena. */
+MUST_USE enum code river_decode(struct river_context *ctx, const struct river_block *type,
+                                const struct ast_block *block, void *out);
+/* The same for a body that has no block of its own (a whole file of arguments); at is where "missing argument" points.
+ */
 MUST_USE enum code river_decode_body(struct river_context *ctx, const struct river_block *type,
                                      const struct ast_body *body, struct span at, void *out);
 /* Sets out to what an empty block would give, required ones zero. NOMEM, or INVALID when the table is broken (a test

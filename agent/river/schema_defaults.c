@@ -43,7 +43,8 @@ static enum code fill(struct arena *arena, const struct river_block *type, char 
 
         if (schema_is_attr(f->kind) && f->def != NULL)
             rc = set_default(arena, f, out + f->offset, err);
-        else if (f->kind == RIVER_FLATTEN || (f->kind == RIVER_BLOCK && (f->flags & (RIVER_REPEATED | RIVER_POINTER)) == 0))
+        else if (f->kind == RIVER_FLATTEN ||
+                 (f->kind == RIVER_BLOCK && (f->flags & (RIVER_REPEATED | RIVER_POINTER)) == 0))
             rc = fill(arena, f->block, out + f->offset, err);
         if (rc != OK)
             return rc;
@@ -94,11 +95,13 @@ static enum code check_range(const struct check *c, const struct river_block *ty
     bool is_range = (f->flags & (RIVER_HAS_MIN | RIVER_HAS_MAX)) != 0;
 
     if ((f->flags & RIVER_REFUSED) == 0 && f->offset + schema_size(f) > type->size) /* a refused one is never stored */
-        return error_set(c->err, INVALID, "%s.%s lies outside of its struct", type->name, f->name != NULL ? f->name : "?");
+        return error_set(c->err, INVALID, "%s.%s lies outside of its struct", type->name,
+                         f->name != NULL ? f->name : "?");
     if (is_range && (f->flags & RIVER_HAS_MIN) != 0 && (f->flags & RIVER_HAS_MAX) != 0 && f->min > f->max)
         return error_set(c->err, INVALID, "%s.%s: min is above max", type->name, f->name);
     if (!is_range && (f->min < 0 || f->min > 0 || f->max < 0 || f->max > 0))
-        return error_set(c->err, INVALID, "%s.%s has min or max without RIVER_HAS_MIN or RIVER_HAS_MAX", type->name, f->name);
+        return error_set(c->err, INVALID, "%s.%s has min or max without RIVER_HAS_MIN or RIVER_HAS_MAX", type->name,
+                         f->name);
     if (f->present > type->size)
         return error_set(c->err, INVALID, "%s.%s: present lies outside of its struct", type->name, f->name);
     return OK;

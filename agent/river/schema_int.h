@@ -11,8 +11,8 @@ struct misfit {
 };
 
 /* Writes v as field wants it to dst. INVALID fills misfit, NOMEM: the arena is full. */
-MUST_USE enum code schema_convert(struct arena *arena, const struct river_field *field, const struct value *v, void *dst,
-                                  struct misfit *misfit);
+MUST_USE enum code schema_convert(struct arena *arena, const struct river_field *field, const struct value *v,
+                                  void *dst, struct misfit *misfit);
 bool schema_is_attr(enum river_kind kind);  /* written name = value */
 bool schema_is_block(enum river_kind kind); /* written name { } */
 /* Bytes of the C type at the field's offset. */

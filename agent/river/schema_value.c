@@ -170,8 +170,8 @@ static enum code to_enum(struct convert *c, const struct value *v, int *out)
     }
     list[at] = '\0';
     if (nearest.best.ptr != NULL)
-        return error_set(&c->misfit->err, INVALID, "\"%.*s\" is none of %s; did you mean \"%.*s\"?", SLICE_ARG(word), list,
-                         SLICE_ARG(nearest.best));
+        return error_set(&c->misfit->err, INVALID, "\"%.*s\" is none of %s; did you mean \"%.*s\"?", SLICE_ARG(word),
+                         list, SLICE_ARG(nearest.best));
     return error_set(&c->misfit->err, INVALID, "\"%.*s\" is none of %s", SLICE_ARG(word), list);
 }
 

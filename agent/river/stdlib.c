@@ -39,7 +39,8 @@ enum code call_no_memory(struct river_call *call)
 static enum code wants(struct river_call *call, size_t i, const char *type, const struct value *v)
 {
     if (value_is_secret(v))
-        return river_call_error(call, i, "argument %zu is a secret; convert.nonsensitive(...) makes a string of it", i + 1);
+        return river_call_error(call, i, "argument %zu is a secret; convert.nonsensitive(...) makes a string of it",
+                                i + 1);
     return river_call_error(call, i, "argument %zu must be a %s, not a %s", i + 1, type, value_type_name(v));
 }
 
@@ -187,7 +188,8 @@ static enum code json_path(struct river_call *call, struct value *out)
     return rc;
 }
 
-/* Writes path cleaned as Go's filepath.Clean does: no "." and empty parts, ".." resolved where something is before it. */
+/* Writes path cleaned as Go's filepath.Clean does: no "." and empty parts, ".." resolved where something is before it.
+ */
 static void clean_path(struct buf *out, struct slice path)
 {
     bool is_rooted = path.len != 0 && path.ptr[0] == '/', goes_on = true;
@@ -438,7 +440,8 @@ void stdlib_offer(struct nearest *nearest, struct slice namespace)
         else if (is_member && slice_eq(head, namespace))
             nearest_offer(nearest, rest);
     }
-    for (size_t i = 0; i < sizeof constant_names / sizeof constant_names[0] && slice_eq_str(namespace, "constants"); i++)
+    for (size_t i = 0; i < sizeof constant_names / sizeof constant_names[0] && slice_eq_str(namespace, "constants");
+         i++)
         nearest_offer(nearest, slice_str(constant_names[i]));
     if (namespace.len == 0)
         nearest_offer(nearest, SLICE_LIT("constants"));

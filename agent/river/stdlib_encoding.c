@@ -160,7 +160,8 @@ static enum code write_value(struct river_call *call, struct buf *out, const str
     enum code rc = OK;
 
     if (value_is_secret(v))
-        return river_call_error(call, 0, "a secret cannot be written as JSON; convert.nonsensitive(...) makes a string of it");
+        return river_call_error(call, 0,
+                                "a secret cannot be written as JSON; convert.nonsensitive(...) makes a string of it");
     switch (v->type) {
     case VALUE_NULL:
     case VALUE_BOOL:
@@ -215,8 +216,9 @@ static enum code to_json(struct river_call *call, struct value *out)
 static enum code from_yaml(struct river_call *call, struct value *out)
 {
     (void)out;
-    return river_call_error(call, SIZE_MAX, "this build does not read YAML: write the value in JSON and use "
-                                            "encoding.from_json");
+    return river_call_error(call, SIZE_MAX,
+                            "this build does not read YAML: write the value in JSON and use "
+                            "encoding.from_json");
 }
 
 /* --- base64 --- */
@@ -234,7 +236,8 @@ static enum code decode(struct river_call *call, bool is_url, struct value *out)
             return river_call_error(call, 0, "base64: bad character at byte %zu", i);
     }
     if (s.len % 4 != 0)
-        return river_call_error(call, 0, "base64: %zu characters are no multiple of four (is the padding missing?)", s.len);
+        return river_call_error(call, 0, "base64: %zu characters are no multiple of four (is the padding missing?)",
+                                s.len);
     rc = base64_decode(call->ctx->arena, s, &bytes, &err);
     if (rc == INVALID)
         return river_call_error(call, 0, "%s", err.text);

@@ -13,8 +13,8 @@ static enum code format(struct river_call *call, struct value *out)
 
     for (size_t i = 1; rc == OK && i < call->n_args; i++) {
         if (value_contains_secret(&call->args[i]))
-            rc = river_call_error(call, i, "argument %zu holds a secret; convert.nonsensitive(...) makes a string of it",
-                                  i + 1);
+            rc = river_call_error(call, i,
+                                  "argument %zu holds a secret; convert.nonsensitive(...) makes a string of it", i + 1);
     }
     if (rc != OK)
         return rc;
@@ -329,7 +329,8 @@ static enum code trim_suffix(struct river_call *call, struct value *out)
     }
 
 const struct river_function stdlib_string[] = {
-    FUNCTION(format, "spec, value...", 1, SIZE_MAX, "The values written into spec, with Go's verbs: %s %d %q %v %.2f ..."),
+    FUNCTION(format, "spec, value...", 1, SIZE_MAX,
+             "The values written into spec, with Go's verbs: %s %d %q %v %.2f ..."),
     FUNCTION(join, "list, separator", 2, 2, "The strings of a list, with the separator between them."),
     FUNCTION(replace, "string, old, new", 3, 3, "Every occurrence of old replaced by new."),
     FUNCTION(split, "string, separator", 2, 2, "The list of what stands between the separators."),

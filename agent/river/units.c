@@ -55,9 +55,8 @@ static bool take_part(struct slice *s, const struct unit *units, long double *ou
 
 enum code river_duration_parse(struct slice s, int64_t *ns, struct error *err)
 {
-    static const struct unit units[] = {{"ns", 1},   {"us", 1e3}, {"\xC2\xB5s", 1e3}, {"\xCE\xBCs", 1e3},
-                                        {"ms", 1e6}, {"s", 1e9},  {"m", 60e9},        {"h", 3600e9},
-                                        {NULL, 0}};
+    static const struct unit units[] = {{"ns", 1},  {"us", 1e3}, {"\xC2\xB5s", 1e3}, {"\xCE\xBCs", 1e3}, {"ms", 1e6},
+                                        {"s", 1e9}, {"m", 60e9}, {"h", 3600e9},      {NULL, 0}};
     struct slice all = s;
     bool is_negative = s.len != 0 && s.ptr[0] == '-';
     long double sum = 0, part;
@@ -72,7 +71,8 @@ enum code river_duration_parse(struct slice s, int64_t *ns, struct error *err)
         return error_set(err, INVALID, "\"%.*s\" is no duration: write \"30s\", \"5m\" or \"1h30m\"", SLICE_ARG(all));
     while (s.len != 0) {
         if (!take_part(&s, units, &part))
-            return error_set(err, INVALID, "\"%.*s\" is no duration: write \"30s\", \"5m\" or \"1h30m\" (units: ns us ms s m h)",
+            return error_set(err, INVALID,
+                             "\"%.*s\" is no duration: write \"30s\", \"5m\" or \"1h30m\" (units: ns us ms s m h)",
                              SLICE_ARG(all));
         sum += part;
     }
@@ -148,7 +148,8 @@ enum code river_bytes_parse(struct slice s, uint64_t *bytes, struct error *err)
 
     do {
         if (!take_part(&s, units, &part))
-            return error_set(err, INVALID, "\"%.*s\" is no size: write \"512KiB\", \"5MiB\" or \"1GiB\"", SLICE_ARG(all));
+            return error_set(err, INVALID, "\"%.*s\" is no size: write \"512KiB\", \"5MiB\" or \"1GiB\"",
+                             SLICE_ARG(all));
         sum += part;
     } while (s.len != 0);
     if (sum >= 18446744073709551615.0L)

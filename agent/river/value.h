@@ -97,7 +97,8 @@ MUST_USE enum code value_object(struct arena *arena, const struct value_field *f
 MUST_USE enum code value_object_of_strings(struct arena *arena, const struct slice *names, const struct slice *texts,
                                            size_t n, struct value *out);
 
-/* Deep copy into arena: nothing of the copy points to v's memory (capsules' pointers and functions stay as they are). */
+/* Deep copy into arena: nothing of the copy points to v's memory (capsules' pointers and functions stay as they are).
+ */
 MUST_USE enum code value_copy(struct arena *arena, const struct value *v, struct value *out);
 
 /* The field, or NULL when v is no object or has no such field. */

@@ -22,25 +22,49 @@ enum { CLOSE_RETRY_MS = 5 };
 
 static void next_level(struct steps *s);
 
-static struct host_step *step_of(struct steps *s, struct host *h)
-{
-    return s->kind == STEPS_DRAIN ? &h->drain_step : &h->close_step;
-}
-
 static void answered(struct steps *s)
 {
     if (--s->n_waiting == 0)
         next_level(s);
 }
 
+/* May come late, even after its host is gone: what was drained can belong to the successor by then. */
 static void drained(void *arg)
 {
-    struct host_step *step = arg;
-    struct steps *s = step->of;
+    struct drain_wait *w = arg;
+    struct steps *s = w->of;
 
-    step->of = NULL;
+    if (w->host != NULL)
+        w->host->drain_wait = NULL;
+    list_remove(&w->link);
+    mem_free(w);
     if (s != NULL)
         answered(s);
+}
+
+static void begin_drain(struct steps *s, struct host *h)
+{
+    struct drain_wait *w;
+
+    if (h->self == NULL || h->type->drain == NULL || h->drain_wait != NULL)
+        return;
+    w = mem_zalloc(sizeof *w);
+    *w = (struct drain_wait){.host = h, .of = s};
+    list_add_tail(&h->rt->drain_waits, &w->link);
+    h->drain_wait = w;
+    s->level[s->n_level++] = h;
+    s->n_waiting++;
+    h->type->drain(h->self, drained, w);
+}
+
+/* Nobody waits for it any more. */
+static void forget_drain(struct host *h)
+{
+    if (h->drain_wait == NULL)
+        return;
+    h->drain_wait->host = NULL;
+    h->drain_wait->of = NULL;
+    h->drain_wait = NULL;
 }
 
 static void free_host(void *arg)
@@ -59,8 +83,7 @@ static void closed(void *arg)
     list_remove(&h->link);
     h->self = NULL;
     pthread_mutex_unlock(&h->rt->lock);
-    if (h->drain_step.of != NULL)
-        drained(&h->drain_step);
+    forget_drain(h);
     if (s != NULL)
         for (size_t i = 0; i < s->n_level; i++)
             if (s->level[i] == h)
@@ -87,19 +110,11 @@ static void close_unused(void *arg)
         h->type->close(h->self, closed, &h->close_step);
 }
 
-static void begin(struct steps *s, struct host *h)
+static void begin_close(struct steps *s, struct host *h)
 {
-    struct host_step *step = step_of(s, h);
-
-    if (s->kind == STEPS_DRAIN && (h->self == NULL || h->type->drain == NULL))
-        return;
-    step->of = s;
+    h->close_step.of = s;
     s->level[s->n_level++] = h;
     s->n_waiting++;
-    if (s->kind == STEPS_DRAIN) {
-        h->type->drain(h->self, drained, step);
-        return;
-    }
     pthread_mutex_lock(&h->rt->lock);
     h->is_closing = true;
     pthread_mutex_unlock(&h->rt->lock);
@@ -114,14 +129,19 @@ static void out_of_time(void *arg)
     struct steps *s = arg;
 
     for (size_t i = 0; i < s->n_level; i++) {
-        struct host_step *step = s->level[i] == NULL ? NULL : step_of(s, s->level[i]);
+        struct host *h = s->level[i];
 
-        if (step == NULL || step->of != s)
+        if (h == NULL)
             continue;
-        step->of = NULL;
+        if (s->kind == STEPS_DRAIN && h->drain_wait != NULL && h->drain_wait->of == s) {
+            h->drain_wait->of = NULL;
+        } else if (s->kind == STEPS_CLOSE && h->close_step.of == s) {
+            h->close_step.of = NULL;
+            log_warn(h->id, "component takes long to close");
+        } else {
+            continue;
+        }
         s->is_complete = false;
-        if (s->kind == STEPS_CLOSE)
-            log_warn(s->level[i]->id, "component takes long to close");
         s->n_waiting--;
     }
     if (s->n_waiting == 0)
@@ -161,7 +181,7 @@ static void next_level(struct steps *s)
     s->n_waiting = 1; /* this function: answers may come at once */
     timer_start(s->timer, left_ms > 0 ? (uint64_t)left_ms : 0, 0);
     while (s->next < s->n && s->hosts[s->next]->height == height)
-        begin(s, s->hosts[s->next++]);
+        (s->kind == STEPS_DRAIN ? begin_drain : begin_close)(s, s->hosts[s->next++]);
     answered(s);
 }
 

@@ -39,7 +39,7 @@ struct host *host_new(struct runtime *rt, const struct config_block *block, stru
     h->admission = admission_new();
     h->loop = loops_worker(rt->options.loops, (unsigned)(hash64_stable(block->id) & 0x7fffffff));
     h->health_at_ns = clock_wall_ns(rt->options.clock);
-    h->drain_step.host = h->close_step.host = h;
+    h->close_step.host = h;
     return h;
 }
 

@@ -45,6 +45,7 @@ struct runtime *runtime_new(const struct runtime_options *options)
     pthread_mutex_init(&rt->lock, NULL);
     list_init(&rt->hosts);
     list_init(&rt->requests);
+    list_init(&rt->drain_waits);
     make_metrics(rt, options->metrics);
     return rt;
 }
@@ -73,6 +74,8 @@ void runtime_free(struct runtime *rt)
         return;
     LIST_EACH_SAFE (it, &rt->requests)
         load_request_free(CONTAINER_OF(it, struct load_request, link));
+    LIST_EACH_SAFE (it, &rt->drain_waits)
+        mem_free(CONTAINER_OF(it, struct drain_wait, link));
     config_unref(rt->config);
     metric_unref(rt->evaluation_seconds);
     metric_unref(rt->wait_seconds);
@@ -238,7 +241,8 @@ static void all_drained(void *arg, bool is_complete)
     struct stopping *s = arg;
 
     if (!is_complete)
-        log_warn(NULL, "not everything could be sent in time");
+        log_warn(NULL, "not everything could be sent before the end: the rest is counted as dropped for shutdown, "
+                       "files are read again from their positions");
     runtime_barrier(s->rt, close_all, s);
 }
 

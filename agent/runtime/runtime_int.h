@@ -30,6 +30,12 @@ struct host_step {
     struct steps *of; /* NULL: nobody waits for it (any more) */
 };
 
+struct drain_wait {
+    struct list link;  /* rt->drain_waits */
+    struct host *host; /* NULL: gone */
+    struct steps *of;  /* NULL: nobody waits for it any more */
+};
+
 /* One component as it runs, and what it is given. */
 struct host {
     struct list link; /* in rt->hosts or a change's retiring */
@@ -57,7 +63,8 @@ struct host {
     atomic_uint users; /* scrapes in progress */
     struct batch_hint hint; /* what this processor was asked for */
     unsigned height;   /* longest way down to a sink */
-    struct host_step drain_step, close_step;
+    struct host_step close_step;
+    struct drain_wait *drain_wait; /* NULL: not draining */
     struct timer *close_timer;
     struct host *successor; /* while retiring */
     void *given_state;      /* of a predecessor of type, until start */
@@ -81,6 +88,7 @@ struct runtime {
     struct config *config; /* owned; NULL: none yet */
     struct list requests;  /* loads that wait */
     struct change *change; /* in progress */
+    struct list drain_waits; /* drains not answered yet */
     bool is_evaluation_posted, is_evaluation_wanted;
     bool is_stopping, is_clean;
     _Atomic bool is_ready, is_load_failed, is_changing, is_evaluation_pending;

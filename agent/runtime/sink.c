@@ -172,18 +172,28 @@ enum code sink_check_url(struct slice url, struct error *err)
 struct together {
     struct loop *control;
     _Atomic size_t left;
-    loop_fn done;
+    loop_fn done; /* NULL: nobody waits any more. This and the next only on the control loop */
     void *arg;
+    struct sink *draining; /* whose drain this is; NULL: a close */
 };
+
+static void all_done(void *arg)
+{
+    struct together *t = arg;
+
+    if (t->draining != NULL)
+        t->draining->draining = NULL;
+    if (t->done != NULL)
+        t->done(t->arg);
+    mem_free(t);
+}
 
 static void one_done(void *arg)
 {
     struct together *t = arg;
 
-    if (atomic_fetch_sub(&t->left, 1) != 1)
-        return;
-    loop_post(t->control, t->done, t->arg);
-    mem_free(t);
+    if (atomic_fetch_sub(&t->left, 1) == 1)
+        loop_post(t->control, all_done, t);
 }
 
 /* One more than there are endpoints, so that it cannot end while they are being started. */
@@ -202,15 +212,28 @@ void sink_drain(struct sink *s, loop_fn done, void *arg)
 {
     struct together *t = together_new(s->host, s->n, done, arg);
 
+    BUG_ON(s->draining != NULL); /* a component is drained once at a time */
+    s->draining = t;
+    t->draining = s;
     for (size_t i = 0; i < s->n; i++)
         endpoint_flush(s->items[i], SINK_FLUSH_MS, one_done, t);
     one_done(t);
+}
+
+static void forget_drain(struct sink *s)
+{
+    if (s->draining == NULL)
+        return;
+    s->draining->done = NULL;
+    s->draining->draining = NULL;
+    s->draining = NULL;
 }
 
 void sink_close(struct sink *s, loop_fn done, void *arg)
 {
     struct together *t = together_new(s->host, s->n, done, arg);
 
+    forget_drain(s);
     for (size_t i = 0; i < s->n; i++)
         endpoint_close(s->items[i], one_done, t);
     s->n = 0;
@@ -223,6 +246,7 @@ void *sink_give_state(struct sink *s)
 
     *state = *s;
     state->host = NULL; /* it goes before the state does */
+    state->draining = NULL;
     s->n = 0;
     return state;
 }

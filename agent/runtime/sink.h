@@ -13,6 +13,7 @@ struct sink {
     struct host *host;
     size_t n; /* endpoints; read-only while batches come */
     struct endpoint *items[SINK_ENDPOINTS_MAX];
+    struct together *draining; /* a drain that has not ended; control loop */
 };
 
 void sink_init(struct sink *s, struct host *host);
@@ -31,7 +32,8 @@ char *sink_host_of(struct slice url);
 /* INVALID, in words, when url is no http or https URL. */
 MUST_USE enum code sink_check_url(struct slice url, struct error *err);
 
-/* component_type's drain, close, give_state, take_state and free_state. After give_state, close has nothing to end. */
+/* component_type's drain, close, give_state, take_state and free_state. After give_state, close has nothing to end. close
+ * takes back a drain that has not ended: its done does not run any more. */
 void sink_drain(struct sink *s, loop_fn done, void *arg);
 void sink_close(struct sink *s, loop_fn done, void *arg);
 void *sink_give_state(struct sink *s);

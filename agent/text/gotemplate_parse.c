@@ -530,7 +530,7 @@ static bool is_refused(struct slice word)
 static enum code parse_action(struct parser *p, struct node *n, enum ending *ending, bool *is_end)
 {
     struct slice word;
-    const char *after;
+    const char *after = p->at;
     enum code rc = find_action_end(p, &after);
 
     if (rc != OK)

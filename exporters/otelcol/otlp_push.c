@@ -57,7 +57,7 @@ static void add_items(struct pushing *p, uint32_t n)
 {
     const struct batch *b = &p->batch->base;
     uint32_t n_spans = 0, cap = b->n_spans - p->span + 1;
-    struct record_span few[SPANS_MAX], *spans = few;
+    struct record_span few[SPANS_MAX] = {{0}}, *spans = few;
 
     if (cap > SPANS_MAX)
         spans = mem_array(cap, sizeof *spans);

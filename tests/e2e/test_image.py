@@ -30,9 +30,13 @@ def build(ctx):
         capture_output=True,
         timeout=60,
     )
+    # An archive keeps its owners, as COPY --from does; a COPY from the context would make all of it root's.
+    subprocess.run(["tar", "-C", str(context / "out"), "-cf", str(context / "root.tar"), "."], check=True, timeout=60)
     last = (ctx.repo / "deploy/Dockerfile").read_text()
-    last = last[last.rindex("FROM scratch") :].replace("COPY --from=build /out/ /", "COPY out/ /")
-    (context / "Dockerfile").write_text(last)
+    last = last[last.rindex("FROM scratch") :]
+    assert "COPY --from=build /out/ /" in last, "the last stage is another than this test builds"
+    (context / "Dockerfile").write_text(last.replace("COPY --from=build /out/ /", "ADD root.tar /"))
+    (context / ".dockerignore").write_text("out\n")
     docker("build", "-t", IMAGE, str(context), timeout=120, env={**os.environ, "DOCKER_BUILDKIT": "0"})
     ctx.on_exit(lambda: docker("rmi", "-f", IMAGE, check=False))
 
@@ -219,3 +223,81 @@ def test_kubernetes_manifests_keep_to_the_checklist(ctx):
     assert pod["terminationGracePeriodSeconds"] == 30 and not container.get("env", []) == []
     assert container["livenessProbe"]["httpGet"]["path"] == "/-/healthy"
     assert container["readinessProbe"]["httpGet"]["path"] == "/-/ready"
+
+
+API_VERSIONS = {
+    "Namespace": "v1",
+    "ServiceAccount": "v1",
+    "Service": "v1",
+    "ClusterRole": "rbac.authorization.k8s.io/v1",
+    "ClusterRoleBinding": "rbac.authorization.k8s.io/v1",
+    "DaemonSet": "apps/v1",
+    "NetworkPolicy": "networking.k8s.io/v1",
+    "Kustomization": "kustomize.config.k8s.io/v1beta1",
+}
+CLUSTER_WIDE = {"Namespace", "ClusterRole", "ClusterRoleBinding", "Kustomization"}
+DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+
+
+def manifests(ctx):
+    folder = ctx.repo / "deploy/k3d"
+    return {p.name: [d for d in yaml.safe_load_all(p.read_text()) if d] for p in sorted(folder.glob("*.yaml"))}
+
+
+@e2e()
+def test_kubernetes_manifests_have_the_fields_the_api_requires(ctx):
+    files = manifests(ctx)
+    listed = files["kustomization.yaml"][0]["resources"]
+    assert sorted([*listed, "kustomization.yaml"]) == sorted(files), "kustomization.yaml does not list every file"
+    seen = set()
+    for doc in (d for docs in files.values() for d in docs):
+        kind = doc["kind"]
+        assert doc["apiVersion"] == API_VERSIONS[kind], f"{kind}: {doc['apiVersion']}"
+        if kind == "Kustomization":
+            continue
+        meta = doc["metadata"]
+        assert DNS_LABEL.fullmatch(meta["name"]), meta["name"]
+        assert ("namespace" in meta) == (kind not in CLUSTER_WIDE), f"{kind} {meta['name']}: namespace"
+        key = (kind, meta.get("namespace"), meta["name"])
+        assert key not in seen, f"{key} twice"
+        seen.add(key)
+    check_daemonset(ctx, [d for docs in files.values() for d in docs])
+    for doc in (d for docs in files.values() for d in docs if d["kind"] == "NetworkPolicy"):
+        spec = doc["spec"]
+        assert "podSelector" in spec and set(spec["policyTypes"]) <= {"Ingress", "Egress"}, doc["metadata"]["name"]
+        for direction in ("ingress", "egress"):
+            assert (direction in spec) == (direction.capitalize() in spec["policyTypes"]), doc["metadata"]["name"]
+            for rule in spec.get(direction, []):
+                assert set(rule) <= {"ports", "from" if direction == "ingress" else "to"}, set(rule)
+                for port in rule.get("ports", []):
+                    assert port["protocol"] in ("TCP", "UDP") and 0 < port["port"] < 65536, port
+
+
+def check_daemonset(ctx, docs):
+    """What the parts of the DaemonSet say about each other, and about the other objects."""
+    one = {d["kind"]: d for d in docs}
+    spec = one["DaemonSet"]["spec"]
+    labels, pod = spec["template"]["metadata"]["labels"], spec["template"]["spec"]
+    assert spec["selector"]["matchLabels"].items() <= labels.items()
+    assert one["Service"]["spec"]["selector"].items() <= labels.items()
+    assert pod["serviceAccountName"] == one["ServiceAccount"]["metadata"]["name"]
+    binding = one["ClusterRoleBinding"]
+    assert binding["roleRef"]["kind"] == "ClusterRole" and binding["roleRef"]["name"] == one["ClusterRole"]["metadata"]["name"]
+    subject = binding["subjects"][0]
+    assert (subject["kind"], subject["name"], subject["namespace"]) == (
+        "ServiceAccount",
+        one["ServiceAccount"]["metadata"]["name"],
+        one["ServiceAccount"]["metadata"]["namespace"],
+    )
+    (container,) = pod["containers"]
+    ports = {p["name"]: p["containerPort"] for p in container["ports"]}
+    assert ports == {"otlp-grpc": 4317, "otlp-http": 4318, "admin": 12345}, ports
+    assert {p["targetPort"] for p in one["Service"]["spec"]["ports"]} <= set(ports)
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert container[probe]["httpGet"]["port"] in ports, probe
+    assert {m["name"] for m in container["volumeMounts"]} == {v["name"] for v in pod["volumes"]}
+    given = {e["name"] for e in container["env"]}
+    (config,) = [a.removeprefix("--config=/etc/hyagent/") for a in container["args"] if a.startswith("--config=")]
+    text = (ctx.repo / "pipelines" / config).read_text()
+    asked = set(re.findall(r'sys\.env\("(NODE_\w+|POD_\w+)"\)', text))
+    assert asked <= given, f"{config} reads {asked - given}, which the DaemonSet does not set"

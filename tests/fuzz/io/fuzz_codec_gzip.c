@@ -1,4 +1,5 @@
-/* Whatever comes in, at most the output's maximum comes out, and a whole and a piecewise reader agree where there are both. */
+/* Whatever comes in, at most the output's maximum comes out, and a whole and a piecewise reader agree where there are
+ * both. */
 #include "agent/io/codec.h"
 #include <stdlib.h>
 

@@ -111,7 +111,7 @@ static void bench_write_samples(const struct sample_batch *b)
 static void bench_write_otlp(const struct otlp_batch *b)
 {
     for (uint32_t i = 0; i < b->n; i++) {
-        (void)otlp_json_write(b->signal, b->resources[i].bytes, &bench.text);
+        assert_int_equal(otlp_json_write(b->signal, b->resources[i].bytes, &bench.text), OK);
         (void)buf_add_char(&bench.text, '\n');
     }
 }

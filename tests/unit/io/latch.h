@@ -13,7 +13,10 @@ struct latch {
     unsigned count;
 };
 
-#define LATCH_INIT {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0}
+#define LATCH_INIT                                                                                                     \
+    {                                                                                                                  \
+        PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0                                                         \
+    }
 
 static inline void latch_hit(struct latch *l)
 {

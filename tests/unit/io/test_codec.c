@@ -123,25 +123,61 @@ struct known_row {
     const char *want; /* NULL: CORRUPT */
 };
 
-#define BYTES(s) {s, sizeof(s) - 1}
+#define BYTES(s)                                                                                                       \
+    {                                                                                                                  \
+        s, sizeof(s) - 1                                                                                               \
+    }
 static const struct known_row known[] = {
     /* RFC 1951: a stored block; a fixed block that ends at once */
-    {"bare deflate, stored", CODEC_DEFLATE, BYTES("\x01\x03\x00\xfc\xff" "abc"), "abc"},
+    {"bare deflate, stored", CODEC_DEFLATE,
+     BYTES("\x01\x03\x00\xfc\xff"
+           "abc"),
+     "abc"},
     {"bare deflate, empty", CODEC_DEFLATE, BYTES("\x03\x00"), ""},
     /* RFC 1950 around the same stored block; Adler-32 of abc is 0x024d0127 */
-    {"zlib as deflate", CODEC_DEFLATE, BYTES("\x78\x01\x01\x03\x00\xfc\xff" "abc\x02\x4d\x01\x27"), "abc"},
-    {"zlib", CODEC_ZLIB, BYTES("\x78\x01\x01\x03\x00\xfc\xff" "abc\x02\x4d\x01\x27"), "abc"},
-    {"zlib, wrong sum", CODEC_ZLIB, BYTES("\x78\x01\x01\x03\x00\xfc\xff" "abc\x02\x4d\x01\x28"), NULL},
-    {"zlib, something after it", CODEC_ZLIB, BYTES("\x78\x01\x01\x03\x00\xfc\xff" "abc\x02\x4d\x01\x27x"), NULL},
+    {"zlib as deflate", CODEC_DEFLATE,
+     BYTES("\x78\x01\x01\x03\x00\xfc\xff"
+           "abc\x02\x4d\x01\x27"),
+     "abc"},
+    {"zlib", CODEC_ZLIB,
+     BYTES("\x78\x01\x01\x03\x00\xfc\xff"
+           "abc\x02\x4d\x01\x27"),
+     "abc"},
+    {"zlib, wrong sum", CODEC_ZLIB,
+     BYTES("\x78\x01\x01\x03\x00\xfc\xff"
+           "abc\x02\x4d\x01\x28"),
+     NULL},
+    {"zlib, something after it", CODEC_ZLIB,
+     BYTES("\x78\x01\x01\x03\x00\xfc\xff"
+           "abc\x02\x4d\x01\x27x"),
+     NULL},
     /* snappy's format_description: varint length, literal tag (len-1)<<2 */
-    {"snappy literal", CODEC_SNAPPY, BYTES("\x03\x08" "abc"), "abc"},
-    {"snappy copy with a long offset", CODEC_SNAPPY, BYTES("\x06\x08" "abc\x0a\x03\x00"), "abcabc"},
-    {"snappy copy from before the start", CODEC_SNAPPY, BYTES("\x06\x08" "abc\x0a\x04\x00"), NULL},
-    {"snappy copy of 3 back 3", CODEC_SNAPPY, BYTES("\x07\x08" "abc\x01\x03"), "abcabca"},
+    {"snappy literal", CODEC_SNAPPY,
+     BYTES("\x03\x08"
+           "abc"),
+     "abc"},
+    {"snappy copy with a long offset", CODEC_SNAPPY,
+     BYTES("\x06\x08"
+           "abc\x0a\x03\x00"),
+     "abcabc"},
+    {"snappy copy from before the start", CODEC_SNAPPY,
+     BYTES("\x06\x08"
+           "abc\x0a\x04\x00"),
+     NULL},
+    {"snappy copy of 3 back 3", CODEC_SNAPPY,
+     BYTES("\x07\x08"
+           "abc\x01\x03"),
+     "abcabca"},
     {"snappy empty", CODEC_SNAPPY, BYTES("\x00"), ""},
-    {"snappy claims 4 GiB", CODEC_SNAPPY, BYTES("\xff\xff\xff\xff\x0f\x08" "abc"), NULL},
+    {"snappy claims 4 GiB", CODEC_SNAPPY,
+     BYTES("\xff\xff\xff\xff\x0f\x08"
+           "abc"),
+     NULL},
     {"snappy length does not end", CODEC_SNAPPY, BYTES("\xff\xff\xff\xff\xff\xff"), NULL},
-    {"framed without identifier", CODEC_SNAPPY_FRAMED, BYTES("\x01\x07\x00\x00" "0000abc"), NULL},
+    {"framed without identifier", CODEC_SNAPPY_FRAMED,
+     BYTES("\x01\x07\x00\x00"
+           "0000abc"),
+     NULL},
     {"framed, padding and skippable", CODEC_SNAPPY_FRAMED,
      BYTES("\xff\x06\x00\x00sNaPpY\xfe\x02\x00\x00zz\x80\x01\x00\x00z"), ""},
     {"framed, reserved chunk", CODEC_SNAPPY_FRAMED, BYTES("\xff\x06\x00\x00sNaPpY\x02\x00\x00\x00"), NULL},

@@ -131,11 +131,11 @@ static void reply_echo(struct http_call *c)
 static void reply_seen(struct http_call *c)
 {
     char text[256];
-    int n = snprintf(text, sizeof text, "%.*s %.*s a=%.*s h=%.*s auth=%.*s key=%.*s from=%.*s body=%.*s",
-                     SLICE_ARG(http_call_method(c)), SLICE_ARG(http_call_path(c)), SLICE_ARG(http_call_query(c, "a")),
-                     SLICE_ARG(http_call_header(c, "x-head")), SLICE_ARG(http_call_header(c, "Authorization")),
-                     SLICE_ARG(http_call_header(c, "X-Key")), SLICE_ARG(http_call_remote(c)),
-                     SLICE_ARG(http_call_body(c)));
+    int n =
+        snprintf(text, sizeof text, "%.*s %.*s a=%.*s h=%.*s auth=%.*s key=%.*s from=%.*s body=%.*s",
+                 SLICE_ARG(http_call_method(c)), SLICE_ARG(http_call_path(c)), SLICE_ARG(http_call_query(c, "a")),
+                 SLICE_ARG(http_call_header(c, "x-head")), SLICE_ARG(http_call_header(c, "Authorization")),
+                 SLICE_ARG(http_call_header(c, "X-Key")), SLICE_ARG(http_call_remote(c)), SLICE_ARG(http_call_body(c)));
 
     http_reply(c, &(struct http_reply){.status = 200, .body = slice_make(text, (size_t)n)});
 }
@@ -452,7 +452,8 @@ static void send_chunked(int fd, size_t total)
 {
     char chunk[10000];
 
-    send_all(fd, SLICE_LIT("POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"));
+    send_all(fd,
+             SLICE_LIT("POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"));
     memset(chunk, 'c', sizeof chunk);
     for (size_t sent = 0; sent < total; sent += sizeof chunk) {
         send_all(fd, SLICE_LIT("2710\r\n"));

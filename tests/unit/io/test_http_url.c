@@ -66,9 +66,16 @@ static void listen_addresses_are_taken_apart(void **state)
         const char *in, *host;
         unsigned port;
     } rows[] = {
-        {"127.0.0.1:80", "127.0.0.1", 80}, {":0", "", 0},        {"[::]:4317", "::", 4317}, {"localhost:1", "localhost", 1},
-        {"localhost", NULL, 0},            {"::1:80", NULL, 0},  {"host:", NULL, 0},        {"host:65536", NULL, 0},
-        {"host:-1", NULL, 0},              {"[::1]", NULL, 0},
+        {"127.0.0.1:80", "127.0.0.1", 80},
+        {":0", "", 0},
+        {"[::]:4317", "::", 4317},
+        {"localhost:1", "localhost", 1},
+        {"localhost", NULL, 0},
+        {"::1:80", NULL, 0},
+        {"host:", NULL, 0},
+        {"host:65536", NULL, 0},
+        {"host:-1", NULL, 0},
+        {"[::1]", NULL, 0},
     };
 
     (void)state;

@@ -21,7 +21,8 @@ struct world {
     char dir[32], cert_file[64], key_file[64];
 };
 
-struct try {
+struct
+try {
     struct world *w;
     struct tls_options tls;
     uint16_t port;
@@ -83,11 +84,8 @@ static void rpc_done(void *arg, const struct rpc_result *r)
 static void rpc_start(void *arg)
 {
     struct try *t = arg;
-    struct rpc_request_options o = {.method = "/t.S/M",
-                                    .timeout_ms = 20000,
-                                    .loop = loops_worker(t->w->loops, 0),
-                                    .done = rpc_done,
-                                    .arg = t};
+    struct rpc_request_options o = {
+        .method = "/t.S/M", .timeout_ms = 20000, .loop = loops_worker(t->w->loops, 0), .done = rpc_done, .arg = t};
 
     rpc_request_start(t->channel, &o);
 }
@@ -204,7 +202,10 @@ static void try_all(struct world *w, uint16_t port, bool asks_client, bool is_rp
           .server_name = SLICE_LIT("server.test")},
          200,
          refused},
-        {"with a certificate, no verification", {.insecure_skip_verify = true, .cert_pem = cert, .key_pem = key}, 200, 200},
+        {"with a certificate, no verification",
+         {.insecure_skip_verify = true, .cert_pem = cert, .key_pem = key},
+         200,
+         200},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -299,7 +300,8 @@ static void unusable_settings_are_refused_by_name(void **state)
         {{.cert_pem = pem}, "key_file"},
         {{.key_pem = key}, "cert_file"},
         {{.client_ca_pem = pem}, "needs cert_file"},
-        {{.cert_pem = pem, .key_pem = key, .min_version = TLS_VERSION_1_3, .max_version = TLS_VERSION_1_2}, "min_version"},
+        {{.cert_pem = pem, .key_pem = key, .min_version = TLS_VERSION_1_3, .max_version = TLS_VERSION_1_2},
+         "min_version"},
         {{.cert_file = SLICE_LIT("/nonexistent/cert.pem"), .key_pem = key}, "/nonexistent/cert.pem"},
         {{.cert_pem = pem, .key_pem = slice_str(w->user.key_pem)}, "do not fit"},
     };

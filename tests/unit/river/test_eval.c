@@ -1,4 +1,5 @@
-/* Expressions of the language: literals, operators, references. Results are compared as JSON, errors by a part of them. */
+/* Expressions of the language: literals, operators, references. Results are compared as JSON, errors by a part of them.
+ */
 #include "agent/river/eval.h"
 #include "agent/river/parser.h"
 #include <setjmp.h>
@@ -275,7 +276,8 @@ static void an_unset_variable_is_empty_and_validate_says_so(void **state)
     diags_init(&diags);
     ctx.arena = &arena;
     ctx.diags = &diags;
-    assert_int_equal(river_parse_expr(SLICE_LIT("env(\"NOPE\") + sys.env(\"HOME\")"), "t", &arena, &diags, &source, &expr), OK);
+    assert_int_equal(
+        river_parse_expr(SLICE_LIT("env(\"NOPE\") + sys.env(\"HOME\")"), "t", &arena, &diags, &source, &expr), OK);
     assert_int_equal(river_eval(&ctx, source, expr, &v), OK);
     assert_true(slice_eq_str(v.as.text.bytes, "/home/u"));
     assert_int_equal(diags.n, 2);

@@ -1,4 +1,5 @@
-/* Golden files: NAME.river gives the diagnostics NAME.errors, NAME.in is formatted as NAME.out (as Alloy formats it). */
+/* Golden files: NAME.river gives the diagnostics NAME.errors, NAME.in is formatted as NAME.out (as Alloy formats it).
+ */
 #include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/river/lexer.h"
@@ -136,7 +137,9 @@ static void lines_end_statements_only_where_they_can(void **state)
         {"a = 1_000", false},
         {"a = 1 /* x */ /* y\n*/ b = 2", true}, /* a comment with a newline ends the line */
         {"a = 1 // x", true},
-        {"\xEF\xBB\xBF" "a = 1", true},
+        {"\xEF\xBB\xBF"
+         "a = 1",
+         true},
         {"a = { \"\" = 1 }", true},
         {"", true},
         {"// only\n/* this */", true},
@@ -162,9 +165,10 @@ static void references_are_listed_with_their_places(void **state)
     (void)state;
     arena_init(&arena, 0);
     diags_init(&diags);
-    assert_int_equal(river_parse(SLICE_LIT("a = [loki.write.x.receiver]\nb {\n\tc = sys.env(d.e[0].f) + {g = h}.i\n}\n"), "t",
-                                 &arena, &diags, &file),
-                     OK);
+    assert_int_equal(
+        river_parse(SLICE_LIT("a = [loki.write.x.receiver]\nb {\n\tc = sys.env(d.e[0].f) + {g = h}.i\n}\n"), "t",
+                    &arena, &diags, &file),
+        OK);
     assert_int_equal(ast_body_refs(&arena, &file->body, &refs), OK);
     assert_int_equal(refs.n, 4);
     assert_int_equal(refs.items[0].n, 4);
@@ -196,18 +200,12 @@ static void hostile_texts_end_soon(void **state)
         size_t n;
         enum code want;
     } rows[] = {
-        {"a = ", "[", "", 4000000, FULL},
-        {"", "a {", "", 1300000, FULL},
-        {"a = ", "!", "true", 4000000, FULL},
-        {"a = ", "1^", "1", 2000000, FULL},
-        {"a = b", ".c", "", 2000000, FULL},
-        {"a = [", "1,", "]", 1500000, FULL},
-        {"a = 1 ", "/**/", "x", 1000000, INVALID},
-        {"", "}", "", 4000000, INVALID},
-        {"", "\"", "", 4000000, INVALID},
-        {"", "a = [\n", "", 600000, INVALID},
-        {"a = {", "b = 1, ", "}", 200000, OK},
-        {"", "// c\n", "", 700000, OK},
+        {"a = ", "[", "", 4000000, FULL},          {"", "a {", "", 1300000, FULL},
+        {"a = ", "!", "true", 4000000, FULL},      {"a = ", "1^", "1", 2000000, FULL},
+        {"a = b", ".c", "", 2000000, FULL},        {"a = [", "1,", "]", 1500000, FULL},
+        {"a = 1 ", "/**/", "x", 1000000, INVALID}, {"", "}", "", 4000000, INVALID},
+        {"", "\"", "", 4000000, INVALID},          {"", "a = [\n", "", 600000, INVALID},
+        {"a = {", "b = 1, ", "}", 200000, OK},     {"", "// c\n", "", 700000, OK},
     };
     struct buf in, out;
 

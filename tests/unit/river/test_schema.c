@@ -65,20 +65,33 @@ static const struct river_enum modes[] = {{"off", MODE_OFF}, {"on", MODE_ON}, {N
 
 static const struct river_field auth_fields[] = {
     {.name = "username", .kind = RIVER_STRING, .offset = offsetof(struct auth, username), .doc = "Name."},
-    {.name = "password", .kind = RIVER_SECRET, .flags = RIVER_REQUIRED, .offset = offsetof(struct auth, password), .doc = "Password."},
+    {.name = "password",
+     .kind = RIVER_SECRET,
+     .flags = RIVER_REQUIRED,
+     .offset = offsetof(struct auth, password),
+     .doc = "Password."},
     RIVER_FIELDS_END,
 };
 static const struct river_block auth_block = {.name = "basic_auth", .fields = auth_fields, .size = sizeof(struct auth)};
 
 static const struct river_field tls_fields[] = {
-    {.name = "insecure", .kind = RIVER_BOOL, .offset = offsetof(struct tls, insecure), .def = "true", .doc = "Insecure."},
+    {.name = "insecure",
+     .kind = RIVER_BOOL,
+     .offset = offsetof(struct tls, insecure),
+     .def = "true",
+     .doc = "Insecure."},
     RIVER_FIELDS_END,
 };
 static const struct river_block tls_block = {.name = "tls", .fields = tls_fields, .size = sizeof(struct tls)};
 
 static const struct river_field http_fields[] = {
     {.name = "proxy_url", .kind = RIVER_STRING, .offset = offsetof(struct http, proxy), .doc = "Proxy."},
-    {.name = "basic_auth", .kind = RIVER_BLOCK, .flags = RIVER_POINTER, .offset = offsetof(struct http, auth), .block = &auth_block, .doc = "Auth."},
+    {.name = "basic_auth",
+     .kind = RIVER_BLOCK,
+     .flags = RIVER_POINTER,
+     .offset = offsetof(struct http, auth),
+     .block = &auth_block,
+     .doc = "Auth."},
     RIVER_FIELDS_END,
 };
 
@@ -96,9 +109,23 @@ static const struct river_block http_block = {
 
 static const struct river_field endpoint_fields[] = {
     {.name = "name", .kind = RIVER_LABEL, .offset = offsetof(struct endpoint, label)},
-    {.name = "url", .kind = RIVER_STRING, .flags = RIVER_REQUIRED | RIVER_NOT_EMPTY, .offset = offsetof(struct endpoint, url), .doc = "URL."},
-    {.name = "timeout", .kind = RIVER_DURATION, .flags = RIVER_HAS_MIN, .offset = offsetof(struct endpoint, timeout_ns), .def = "\"10s\"", .min = 1e6, .doc = "Timeout."},
-    {.name = "batch_size", .kind = RIVER_BYTES, .offset = offsetof(struct endpoint, batch_bytes), .def = "\"1MiB\"", .doc = "Size."},
+    {.name = "url",
+     .kind = RIVER_STRING,
+     .flags = RIVER_REQUIRED | RIVER_NOT_EMPTY,
+     .offset = offsetof(struct endpoint, url),
+     .doc = "URL."},
+    {.name = "timeout",
+     .kind = RIVER_DURATION,
+     .flags = RIVER_HAS_MIN,
+     .offset = offsetof(struct endpoint, timeout_ns),
+     .def = "\"10s\"",
+     .min = 1e6,
+     .doc = "Timeout."},
+    {.name = "batch_size",
+     .kind = RIVER_BYTES,
+     .offset = offsetof(struct endpoint, batch_bytes),
+     .def = "\"1MiB\"",
+     .doc = "Size."},
     {.name = "tls", .kind = RIVER_BLOCK, .offset = offsetof(struct endpoint, tls), .block = &tls_block, .doc = "TLS."},
     {.kind = RIVER_FLATTEN, .offset = offsetof(struct endpoint, http), .block = &http_block},
     {.name = "wal", .kind = RIVER_STRING, .flags = RIVER_REFUSED, .doc = "hyagent has a spool of its own"},
@@ -117,24 +144,68 @@ static const struct river_block gone_block = {.name = "gone", .flags = RIVER_REF
 
 static const struct river_block *const stage_blocks[4];
 static const struct river_field match_fields[] = {
-    {.name = "selector", .kind = RIVER_STRING, .flags = RIVER_REQUIRED, .offset = offsetof(struct match, selector), .doc = "Selector."},
-    {.name = "stage", .kind = RIVER_ENUM_BLOCKS, .offset = offsetof(struct match, stages), .blocks = stage_blocks, .doc = "Stages."},
+    {.name = "selector",
+     .kind = RIVER_STRING,
+     .flags = RIVER_REQUIRED,
+     .offset = offsetof(struct match, selector),
+     .doc = "Selector."},
+    {.name = "stage",
+     .kind = RIVER_ENUM_BLOCKS,
+     .offset = offsetof(struct match, stages),
+     .blocks = stage_blocks,
+     .doc = "Stages."},
     RIVER_FIELDS_END,
 };
 static const struct river_block match_block = {.name = "match", .fields = match_fields, .size = sizeof(struct match)};
 static const struct river_block *const stage_blocks[4] = {&keep_block, &match_block, &gone_block, NULL};
 
 static const struct river_field fields[] = {
-    {.name = "endpoint", .kind = RIVER_BLOCK, .flags = RIVER_REPEATED, .offset = offsetof(struct args, endpoints), .block = &endpoint_block, .doc = "Endpoints."},
-    {.name = "stage", .kind = RIVER_ENUM_BLOCKS, .offset = offsetof(struct args, stages), .blocks = stage_blocks, .doc = "Stages."},
+    {.name = "endpoint",
+     .kind = RIVER_BLOCK,
+     .flags = RIVER_REPEATED,
+     .offset = offsetof(struct args, endpoints),
+     .block = &endpoint_block,
+     .doc = "Endpoints."},
+    {.name = "stage",
+     .kind = RIVER_ENUM_BLOCKS,
+     .offset = offsetof(struct args, stages),
+     .blocks = stage_blocks,
+     .doc = "Stages."},
     {.name = "targets", .kind = RIVER_TARGETS, .offset = offsetof(struct args, targets), .doc = "Targets."},
-    {.name = "forward_to", .kind = RIVER_CAPSULE_LIST, .flags = RIVER_REQUIRED, .offset = offsetof(struct args, forward_to), .capsule = &receiver_type, .doc = "Receivers."},
+    {.name = "forward_to",
+     .kind = RIVER_CAPSULE_LIST,
+     .flags = RIVER_REQUIRED,
+     .offset = offsetof(struct args, forward_to),
+     .capsule = &receiver_type,
+     .doc = "Receivers."},
     {.name = "labels", .kind = RIVER_STRING_MAP, .offset = offsetof(struct args, labels), .doc = "Labels."},
-    {.name = "names", .kind = RIVER_STRING_LIST, .offset = offsetof(struct args, names), .def = "[\"a\", \"b\"]", .doc = "Names."},
-    {.name = "ports", .kind = RIVER_INT_LIST, .flags = RIVER_HAS_MAX, .offset = offsetof(struct args, ports), .max = 65535, .doc = "Ports."},
-    {.name = "mode", .kind = RIVER_ENUM, .offset = offsetof(struct args, mode), .def = "\"on\"", .choices = modes, .doc = "Mode."},
-    {.name = "count", .kind = RIVER_INT, .offset = offsetof(struct args, count), .present = RIVER_PRESENT_AT(struct args, has_count), .doc = "Count."},
-    {.name = "ratio", .kind = RIVER_FLOAT, .flags = RIVER_EXPERIMENTAL, .offset = offsetof(struct args, ratio), .doc = "Ratio."},
+    {.name = "names",
+     .kind = RIVER_STRING_LIST,
+     .offset = offsetof(struct args, names),
+     .def = "[\"a\", \"b\"]",
+     .doc = "Names."},
+    {.name = "ports",
+     .kind = RIVER_INT_LIST,
+     .flags = RIVER_HAS_MAX,
+     .offset = offsetof(struct args, ports),
+     .max = 65535,
+     .doc = "Ports."},
+    {.name = "mode",
+     .kind = RIVER_ENUM,
+     .offset = offsetof(struct args, mode),
+     .def = "\"on\"",
+     .choices = modes,
+     .doc = "Mode."},
+    {.name = "count",
+     .kind = RIVER_INT,
+     .offset = offsetof(struct args, count),
+     .present = RIVER_PRESENT_AT(struct args, has_count),
+     .doc = "Count."},
+    {.name = "ratio",
+     .kind = RIVER_FLOAT,
+     .flags = RIVER_EXPERIMENTAL,
+     .offset = offsetof(struct args, ratio),
+     .doc = "Ratio."},
     {.name = "any", .kind = RIVER_VALUE, .offset = offsetof(struct args, any), .doc = "Any."},
     {.name = "template", .kind = RIVER_BODY, .offset = offsetof(struct args, body), .doc = "Body."},
     RIVER_FIELDS_END,
@@ -202,10 +273,11 @@ static void a_broken_table_is_told(void **state)
 {
     static const struct river_field bad_default[] = {
         {.name = "x", .kind = RIVER_DURATION, .def = "\"soon\"", .doc = "X."}, RIVER_FIELDS_END};
-    static const struct river_field outside[] = {
-        {.name = "x", .kind = RIVER_STRING, .offset = 8, .doc = "X."}, RIVER_FIELDS_END};
+    static const struct river_field outside[] = {{.name = "x", .kind = RIVER_STRING, .offset = 8, .doc = "X."},
+                                                 RIVER_FIELDS_END};
     static const struct river_field twice[] = {{.name = "x", .kind = RIVER_BOOL, .doc = "X."},
-                                               {.name = "x", .kind = RIVER_BOOL, .doc = "X."}, RIVER_FIELDS_END};
+                                               {.name = "x", .kind = RIVER_BOOL, .doc = "X."},
+                                               RIVER_FIELDS_END};
     static const struct river_field undocumented[] = {{.name = "x", .kind = RIVER_BOOL}, RIVER_FIELDS_END};
     static const struct river_block tables[] = {{.name = "a", .fields = bad_default, .size = 16},
                                                 {.name = "a", .fields = outside, .size = 16},
@@ -219,19 +291,20 @@ static void a_broken_table_is_told(void **state)
 
 static void everything_lands_in_its_field(void **state)
 {
-    struct fixture *f = decode("forward_to = [receiver, null]\n"
-                               "targets = [{__address__ = \"a:1\", port = 80}]\n"
-                               "labels = {b = \"2\", a = \"1\"}\n"
-                               "ports = [1, \"2\"]\n"
-                               "count = \"-5\"\n"
-                               "any = [1, {x = null}]\n"
-                               "endpoint \"one\" {\n\turl = \"http://x\"\n\ttimeout = \"1m30s\"\n\tbatch_size = \"5MB\"\n"
-                               "\ttls {\n\t\tinsecure = false\n\t}\n\tbasic_auth {\n\t\tpassword = secret\n\t}\n}\n"
-                               "stage.keep {\n\tsource = \"s1\"\n}\n"
-                               "endpoint \"two\" {\n\turl = \"http://y\"\n}\n"
-                               "stage.match {\n\tselector = \"{}\"\n\n\tstage.keep { }\n}\n"
-                               "template {\n\tnot.evaluated \"x\" { }\n}\n",
-                               0);
+    struct fixture *f =
+        decode("forward_to = [receiver, null]\n"
+               "targets = [{__address__ = \"a:1\", port = 80}]\n"
+               "labels = {b = \"2\", a = \"1\"}\n"
+               "ports = [1, \"2\"]\n"
+               "count = \"-5\"\n"
+               "any = [1, {x = null}]\n"
+               "endpoint \"one\" {\n\turl = \"http://x\"\n\ttimeout = \"1m30s\"\n\tbatch_size = \"5MB\"\n"
+               "\ttls {\n\t\tinsecure = false\n\t}\n\tbasic_auth {\n\t\tpassword = secret\n\t}\n}\n"
+               "stage.keep {\n\tsource = \"s1\"\n}\n"
+               "endpoint \"two\" {\n\turl = \"http://y\"\n}\n"
+               "stage.match {\n\tselector = \"{}\"\n\n\tstage.keep { }\n}\n"
+               "template {\n\tnot.evaluated \"x\" { }\n}\n",
+               0);
     const struct endpoint *e = f->args.endpoints.items;
     const struct match *m;
 
@@ -315,12 +388,16 @@ static void problems_are_reported_where_they_are(void **state)
         {"forward_to = []\nstage.keep \"x\" { }", 2, 12, "has no label", NULL},
         {"forward_to = []\nendpoint \"x\" { }", 2, 1, "argument \"url\" is missing in endpoint", NULL},
         {"forward_to = []\nendpoint \"x\" { url = \"\" }", 2, 22, "must not be empty", NULL},
-        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\twal = \"x\"\n}", 4, 2, "\"wal\" is not supported", "hyagent has a spool of its own"},
+        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\twal = \"x\"\n}", 4, 2, "\"wal\" is not supported",
+         "hyagent has a spool of its own"},
         {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttimeout = \"5\"\n}", 4, 12, "\"5\" is no duration", NULL},
         {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttimeout = 5\n}", 4, 12, "expected a duration", NULL},
-        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttimeout = \"1us\"\n}", 4, 12, "must be at least 1ms", NULL},
-        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttls { }\n\ttls { }\n}", 5, 2, "\"tls\" is given twice", NULL},
-        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\tproxy_url = \"p\"\n\tbasic_auth {\n\t\tpassword = \"x\"\n\t\tusername = \"u\"\n\t}\n}",
+        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttimeout = \"1us\"\n}", 4, 12, "must be at least 1ms",
+         NULL},
+        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttls { }\n\ttls { }\n}", 5, 2, "\"tls\" is given twice",
+         NULL},
+        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\tproxy_url = \"p\"\n\tbasic_auth {\n\t\tpassword = "
+         "\"x\"\n\t\tusername = \"u\"\n\t}\n}",
          7, 14, "not with a proxy", NULL},
         {"forward_to = nothing", 1, 14, "\"nothing\" does not exist", NULL},
     };
@@ -334,9 +411,10 @@ static void problems_are_reported_where_they_are(void **state)
         if (f->rc != INVALID || d == NULL || f->diags.n_errors != 1 || d->start.line != rows[i].line ||
             d->start.column != rows[i].column || strstr(d->text, rows[i].text) == NULL ||
             (rows[i].hint != NULL && (d->hint == NULL || strcmp(d->hint, rows[i].hint) != 0))) {
-            print_error("%s\n  gives %zu errors, first %u:%u %s (%s)\n  wants %u:%u %s\n", rows[i].in, f->diags.n_errors,
-                        d != NULL ? d->start.line : 0, d != NULL ? d->start.column : 0, d != NULL ? d->text : "",
-                        d != NULL && d->hint != NULL ? d->hint : "", rows[i].line, rows[i].column, rows[i].text);
+            print_error("%s\n  gives %zu errors, first %u:%u %s (%s)\n  wants %u:%u %s\n", rows[i].in,
+                        f->diags.n_errors, d != NULL ? d->start.line : 0, d != NULL ? d->start.column : 0,
+                        d != NULL ? d->text : "", d != NULL && d->hint != NULL ? d->hint : "", rows[i].line,
+                        rows[i].column, rows[i].text);
             bad++;
         }
         release(f);
@@ -408,8 +486,12 @@ static void durations_and_sizes_are_read_as_go_reads_them(void **state)
         const char *in;
         int64_t ns;
         const char *out;
-    } rows[] = {{"1h30m", 5400000000000, "1h30m0s"}, {"1.5s", 1500000000, "1.5s"}, {"100ms", 100000000, "100ms"},
-                {"0", 0, "0s"},                      {"-1m", -60000000000, "-1m0s"}, {"1us", 1000, "1\xC2\xB5s"},
+    } rows[] = {{"1h30m", 5400000000000, "1h30m0s"},
+                {"1.5s", 1500000000, "1.5s"},
+                {"100ms", 100000000, "100ms"},
+                {"0", 0, "0s"},
+                {"-1m", -60000000000, "-1m0s"},
+                {"1us", 1000, "1\xC2\xB5s"},
                 {"9223372036854775807ns", INT64_MAX, "2562047h47m16.854775807s"}};
     static const char *const bad[] = {"", "5", "1d", "s", "1.2.3s", ".s", "1 s", "9223372036854775808ns", "--1s"};
     struct buf out;

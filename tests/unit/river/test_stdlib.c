@@ -60,7 +60,8 @@ static void check_rows(const struct row *rows, size_t n, bool wants_ok, unsigned
     for (size_t i = 0; i < n; i++) {
         bool is_ok = run(rows[i].in, flags, &out);
 
-        if (is_ok != wants_ok || (wants_ok ? strcmp(out.ptr, rows[i].want) != 0 : strstr(out.ptr, rows[i].want) == NULL)) {
+        if (is_ok != wants_ok ||
+            (wants_ok ? strcmp(out.ptr, rows[i].want) != 0 : strstr(out.ptr, rows[i].want) == NULL)) {
             print_error("%s\n  gives %s\n  wants %s\n", rows[i].in, out.ptr, rows[i].want);
             bad++;
         }
@@ -129,7 +130,8 @@ static void format_is_gos_sprintf(void **state)
         {"string.format(\"%[2]d %[1]d\", 1, 2)", "\"2 1\""},
         {"string.format(\"%[5]d|%[x]d\", 1, 2)", "\"%!d(BADINDEX)|%!d(BADINDEX)\""},
         {"string.format(\"%s %q\", [\"a\", 1], [\"a\", 1])", "\"[a %!s(int=1)] [\\\"a\\\" '\\\\x01']\""},
-        {"string.format(\"%t %c %x %e\", \"x\", \"x\", 1.5, 100.0)", "\"%!t(string=x) %!c(string=x) 0x1.8p+00 1.000000e+02\""},
+        {"string.format(\"%t %c %x %e\", \"x\", \"x\", 1.5, 100.0)",
+         "\"%!t(string=x) %!c(string=x) 0x1.8p+00 1.000000e+02\""},
         {"string.format(\"%T %p\", \"x\", 5)", "\"string %!p(int=5)\""},
         {"string.format(\"%f %d\", null, null)", "\"%!f(<nil>) %!d(<nil>)\""},
         {"string.format(\"%99999999d\", 1)", "\"%!(NOVERB)%!(EXTRA int=1)\""},
@@ -145,7 +147,8 @@ static void format_is_gos_sprintf(void **state)
 static void encodings(void **state)
 {
     static const struct row rows[] = {
-        {"encoding.from_json(`{\"a\": [1, null, \"x\"], \"b\": {\"c\": true}}`)", "{\"a\":[1,null,\"x\"],\"b\":{\"c\":true}}"},
+        {"encoding.from_json(`{\"a\": [1, null, \"x\"], \"b\": {\"c\": true}}`)",
+         "{\"a\":[1,null,\"x\"],\"b\":{\"c\":true}}"},
         {"string.format(\"%v\", encoding.from_json(\"[1000000]\"))", "\"[1e+06]\""}, /* numbers are floats */
         {"json_decode(\"{}\")", "{}"},
         {"encoding.to_json({b = 1.0, a = \"<x>&\", n = null, f = 1e21})",
@@ -181,10 +184,13 @@ static void lists_and_the_rest(void **state)
         {"array.concat()", "[]"},
         {"array.concat([1], [], [2, 3])", "[1,2,3]"},
         {"concat([1])", "[1]"},
-        {"array.combine_maps([{a = 1, b = 2}, {a = 9}], [{a = 1, b = 3, c = 4}], [\"a\"])", "[{\"a\":1,\"b\":3,\"c\":4}]"},
-        {"array.combine_maps([{a = 1, b = 2}, {d = \"x\"}], [{a = 2, b = 3}], [\"a\"], true)", "[{\"a\":1,\"b\":2},{\"d\":\"x\"}]"},
+        {"array.combine_maps([{a = 1, b = 2}, {a = 9}], [{a = 1, b = 3, c = 4}], [\"a\"])",
+         "[{\"a\":1,\"b\":3,\"c\":4}]"},
+        {"array.combine_maps([{a = 1, b = 2}, {d = \"x\"}], [{a = 2, b = 3}], [\"a\"], true)",
+         "[{\"a\":1,\"b\":2},{\"d\":\"x\"}]"},
         {"array.group_by([{k = \"x\", v = 1}, {k = \"y\"}, {k = \"x\", v = 2}], \"k\", true)",
-         "[{\"k\":\"x\",\"items\":[{\"k\":\"x\",\"v\":1},{\"k\":\"x\",\"v\":2}]},{\"k\":\"y\",\"items\":[{\"k\":\"y\"}]}]"},
+         "[{\"k\":\"x\",\"items\":[{\"k\":\"x\",\"v\":1},{\"k\":\"x\",\"v\":2}]},{\"k\":\"y\",\"items\":[{\"k\":\"y\"}]"
+         "}]"},
         {"array.group_by([{v = 1}, {k = \"\"}], \"k\", true)", "[{\"k\":\"\",\"items\":[{\"k\":\"\"}]}]"},
         {"array.group_by([{v = 1}], \"k\", false)", "[{\"k\":\"\",\"items\":[{\"v\":1}]}]"},
         {"coalesce()", "null"},
@@ -212,7 +218,7 @@ static void lists_and_the_rest(void **state)
 }
 
 #define DOC                                                                                                            \
-    "`{\"store\":{\"book\":[{\"c\":\"r\",\"p\":8.95,\"t\":\"A\"},{\"c\":\"f\",\"p\":12,\"t\":\"B\",\"isbn\":\"1\"},"  \
+    "`{\"store\":{\"book\":[{\"c\":\"r\",\"p\":8.95,\"t\":\"A\"},{\"c\":\"f\",\"p\":12,\"t\":\"B\",\"isbn\":\"1\"},"   \
     "{\"c\":\"f\",\"p\":8,\"t\":\"C\"}],\"bike\":{\"p\":19.95}},\"x\":null,\"a-b\":1}`"
 #define PATH(path) "json_path(" DOC ", \"" path "\")"
 
@@ -247,7 +253,8 @@ static void json_path_finds_what_its_model_finds(void **state)
         {PATH("$["), "of the path"},
         {PATH("$.store.book.length()"), "of the path"},
         {"json_path(\"{\", \"$\")", "json"},
-        {"json_path(\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\", \"$..*..*..*..*..*..*..*..*\")", "looks at more than"},
+        {"json_path(\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\", \"$..*..*..*..*..*..*..*..*\")",
+         "looks at more than"},
     };
 
     (void)state;

@@ -415,7 +415,13 @@ static void queue_drop(void *state)
     mem_free(q);
 }
 
-/* A sink whose far side never answers: drain never calls back. */
+/* A drain that answers when the test says so. */
+static struct {
+    loop_fn done;
+    void *arg;
+} late_drain;
+
+/* Sinks named dead never call back, those named late when they are told to. */
 static void sink_drain(void *self, loop_fn done, void *arg)
 {
     struct fake *f = self;
@@ -423,6 +429,11 @@ static void sink_drain(void *self, loop_fn done, void *arg)
     note("drain", host_id(f->host));
     if (strstr(host_id(f->host), "dead") != NULL)
         return;
+    if (strstr(host_id(f->host), "late") != NULL) {
+        late_drain.done = done;
+        late_drain.arg = arg;
+        return;
+    }
     acknowledge(f);
     done(arg);
 }
@@ -627,6 +638,13 @@ static void world_stop(void *arg)
     struct world *w = arg;
 
     runtime_stop(w->rt, 400, 2000, world_passed, w);
+}
+
+static inline void end_late_drain(struct world *w, void *arg)
+{
+    (void)w;
+    (void)arg;
+    late_drain.done(late_drain.arg);
 }
 
 static inline void world_end(struct world *w)

@@ -243,6 +243,22 @@ static void a_component_that_failed_runs_after_a_reload_that_mends_it(void **sta
     world_end(&w);
 }
 
+/* What an endpoint drains can belong to the successor when the drain ends. */
+static void a_drain_that_ends_after_its_component_is_gone_is_fine(void **state)
+{
+    struct world w;
+
+    (void)state;
+    world_begin(&w, NULL);
+    assert_true(load(&w, "fake.sink \"late\" {\n\tname = \"one\"\n}\n"));
+    late_drain.done = NULL;
+    assert_true(load(&w, "fake.sink \"late\" {\n\tname = \"two\"\n}\n"));
+    settle(&w);
+    assert_non_null(late_drain.done);
+    on_control(&w, end_late_drain, NULL);
+    world_end(&w);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +271,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(what_a_replaced_holder_held_goes_on_to_the_sink),
         cmocka_unit_test(removed_ones_run_dry_and_are_closed),
         cmocka_unit_test(who_cannot_follow_a_replaced_receiver_is_stopped_not_left_dangling),
+        cmocka_unit_test(a_drain_that_ends_after_its_component_is_gone_is_fine),
         cmocka_unit_test(a_component_that_failed_runs_after_a_reload_that_mends_it),
     };
 

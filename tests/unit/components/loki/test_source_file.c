@@ -372,7 +372,7 @@ static void bad_characters_are_replaced_and_counted(void **state)
 
 static void utf16_is_read_by_its_mark_and_by_name(void **state)
 {
-    static const char le[] = "\xff\xfe" "a\0\x0a\x01\r\0\n\0" "=\xd8\x88\xdf\n\0"; /* aĊ CRLF 🎈 */
+    static const char le[] = "\xff\xfe" "a\0\x0a\x01\r\0\n\0" "<\xd8\x88\xdf\n\0"; /* aĊ CRLF 🎈 */
     struct world w;
 
     (void)state;
