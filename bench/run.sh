@@ -39,8 +39,6 @@ build() {
 }
 step build-bench build || exit 1
 
-# libc's string functions are told not to choose by CPU, so that counts do not depend on the machine.
-export GLIBC_TUNABLES=glibc.cpu.hwcaps=-AVX512F,-AVX512VL,-AVX512BW,-AVX2,-AVX,-AVX_Fast_Unaligned_Load,-ERMS,-FSRM,-BMI2
 /usr/bin/python3 bench/report.py build/bench $mode
 if [ $mode = wall ]; then
     say "the comparison with other agents and with the physical limit comes with issue D"

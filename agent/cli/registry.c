@@ -3,6 +3,8 @@
 #include "agent/cli/registry.h"
 
 extern const struct component_type component_discovery_relabel;
+extern const struct component_type component_local_file;
+extern const struct component_type component_local_file_match;
 extern const struct component_type component_loki_echo;
 extern const struct component_type component_loki_process;
 extern const struct component_type component_loki_relabel;
@@ -29,6 +31,8 @@ extern const struct component_type component_prometheus_scrape;
 
 const struct component_type *const registry[] = {
     &component_discovery_relabel,
+    &component_local_file,
+    &component_local_file_match,
     &component_loki_echo,
     &component_loki_process,
     &component_loki_relabel,

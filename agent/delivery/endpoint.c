@@ -44,8 +44,8 @@ struct endpoint *endpoint_new(const struct endpoint_cfg *cfg, const struct deliv
     if (e->cfg.gate != NULL)
         gate_ref(e->cfg.gate);
     e->max_slots = cfg->protocol->one_queue ? e->cfg.max_in_flight : 1;
-    e->limit = e->cfg.max_in_flight < IN_FLIGHT_START || cfg->protocol->one_queue ? e->cfg.max_in_flight
-                                                                                    : IN_FLIGHT_START;
+    e->limit =
+        e->cfg.max_in_flight < IN_FLIGHT_START || cfg->protocol->one_queue ? e->cfg.max_in_flight : IN_FLIGHT_START;
     atomic_init(&e->refs, 1);
     atomic_init(&e->batch_items, cfg->batch_items);
     atomic_init(&e->max_items, cfg->max_items);
@@ -219,8 +219,8 @@ void endpoint_begin(struct endpoint *e, struct slice tenant, uint64_t affinity, 
     *w = (struct record_writer){.endpoint = e, .queue = q, .out = &q->buf};
     list_init(&w->cut);
     pthread_mutex_lock(&q->lock);
-    if (q->open != NULL && (q->open->kind != kind || !slice_eq(q->open->tenant, tenant) ||
-                            !slice_eq(q->open->metadata, metadata)))
+    if (q->open != NULL &&
+        (q->open->kind != kind || !slice_eq(q->open->tenant, tenant) || !slice_eq(q->open->metadata, metadata)))
         queue_cut_open(q, &w->cut);
     if (q->open == NULL)
         q->open = record_new(kind, RECORD_PLAIN, tenant, metadata);
@@ -251,7 +251,8 @@ static bool fits(const struct record_writer *w, uint32_t n)
     struct endpoint *e = w->endpoint;
     uint32_t most = atomic_load_explicit(&e->max_items, memory_order_relaxed);
 
-    return w->out->len <= atomic_load_explicit(&e->soft_bytes, memory_order_relaxed) && (most == 0 || w->queue->open->n_items + n <= most);
+    return w->out->len <= atomic_load_explicit(&e->soft_bytes, memory_order_relaxed) &&
+           (most == 0 || w->queue->open->n_items + n <= most);
 }
 
 /* What was appended last begins a record of its own. */
@@ -341,7 +342,8 @@ enum code endpoint_items_spans(struct record_writer *w, const struct record_span
         add_span(w, spans[i]);
     books_enqueued(e, n, w->out->len - w->start);
     w->start = w->out->len;
-    if (w->out->len >= e->cfg.batch_bytes || w->out->len >= atomic_load(&e->soft_bytes) || (most != 0 && q->open->n_items >= most))
+    if (w->out->len >= e->cfg.batch_bytes || w->out->len >= atomic_load(&e->soft_bytes) ||
+        (most != 0 && q->open->n_items >= most))
         endpoint_cut(w);
     return OK;
 }
@@ -365,7 +367,7 @@ void endpoint_end(struct record_writer *w)
     is_open = q->open != NULL;
     pthread_mutex_unlock(&q->lock);
     w->queue = NULL;
-    LIST_EACH_SAFE(it, &w->cut) {
+    LIST_EACH_SAFE (it, &w->cut) {
         struct record *r = CONTAINER_OF(it, struct record, node);
 
         list_remove(it);

@@ -1,9 +1,9 @@
 /* agent/delivery/endpoint.h - one destination: open records in front, queues, schedule and retry behind (design.md,
  * Delivery; memory mode: records wait in memory, tickets settle on acknowledgement).
  *
- * A queue is (tenant, partition); one request of a queue is in flight at a time (OTLP: one queue, K). The caller encodes
- * into the queue's open record between endpoint_begin and endpoint_end, on any worker loop; the rest runs on the owner
- * loop behind env. Books: enqueued = acknowledged + dropped{reason} + queued, to the item. */
+ * A queue is (tenant, partition); one request of a queue is in flight at a time (OTLP: one queue, K). The caller
+ * encodes into the queue's open record between endpoint_begin and endpoint_end, on any worker loop; the rest runs on
+ * the owner loop behind env. Books: enqueued = acknowledged + dropped{reason} + queued, to the item. */
 #ifndef AGENT_DELIVERY_ENDPOINT_H
 #define AGENT_DELIVERY_ENDPOINT_H
 #include "agent/base/buf.h"
@@ -44,18 +44,18 @@ struct endpoint_cfg {
     size_t max_bytes;      /* never more plain bytes in one request unless one item is larger; 0: batch_bytes */
     uint64_t timeout_ms;
     int64_t backoff_min_ms, backoff_max_ms;
-    double backoff_multiplier;  /* 0: 2 */
-    unsigned max_retries;       /* 0: no bound but age and cap */
-    int64_t max_elapsed_ms;     /* 0: no bound */
-    bool no_retry;              /* retry_on_failure disabled: the first failure drops */
+    double backoff_multiplier; /* 0: 2 */
+    unsigned max_retries;      /* 0: no bound but age and cap */
+    int64_t max_elapsed_ms;    /* 0: no bound */
+    bool no_retry;             /* retry_on_failure disabled: the first failure drops */
     bool retry_on_429;
-    size_t queue_bytes;         /* the cap */
-    uint64_t queue_requests;    /* a second cap, in records; 0: none */
+    size_t queue_bytes;      /* the cap */
+    uint64_t queue_requests; /* a second cap, in records; 0: none */
     enum on_full on_full;
     int64_t max_age_ms; /* 0: none */
     enum durability durability;
-    unsigned max_in_flight; /* K: requests at once, over all queues */
-    struct gate *gate;      /* closed while ON_FULL_BLOCK and at the cap; a reference is taken; may be NULL */
+    unsigned max_in_flight;  /* K: requests at once, over all queues */
+    struct gate *gate;       /* closed while ON_FULL_BLOCK and at the cap; a reference is taken; may be NULL */
     struct metrics *metrics; /* hyagent_endpoint_*; may be NULL (tests) */
     const struct metric_label *labels; /* copied into the series: component_id, component_path; endpoint is added */
     size_t n_labels;
@@ -66,18 +66,19 @@ struct endpoint_cfg {
 struct endpoint_books {
     uint64_t enqueued, acknowledged, queued, dropped[DROP_REASON_COUNT];
     size_t queued_bytes; /* open, waiting and in flight */
-    uint64_t records;    /* waiting or in flight */
+    uint64_t records;    /* cut and waiting; those in flight are not among them */
 };
 
 /* Copies what it keeps of cfg; takes over env's transport. Any thread. */
 struct endpoint *endpoint_new(const struct endpoint_cfg *cfg, const struct delivery_env *env);
-/* Ends it: what is open, waiting or in flight is dropped with SHUTDOWN and its tickets abandoned; done(arg) on the owner
- * loop when all is freed. No begin may run any more. */
+/* Ends it: what is open, waiting or in flight is dropped with SHUTDOWN and its tickets abandoned; done(arg) on the
+ * owner loop when all is freed. No begin may run any more. */
 void endpoint_close(struct endpoint *e, void (*done)(void *arg), void *arg);
 /* Cuts what is open and calls done(arg) on the owner loop when nothing is queued, or deadline_ms later. Any thread. */
 void endpoint_flush(struct endpoint *e, int64_t deadline_ms, void (*done)(void *arg), void *arg);
 /* A successor with the same identity: it sends nothing until it has, in order, what old had queued; old's requests in
- * flight may end first (500 ms), later ones are repeated. old must get no begin any more; close it after this. Any thread. */
+ * flight may end first (500 ms), later ones are repeated. old must get no begin any more; close it after this. Any
+ * thread. */
 void endpoint_succeed(struct endpoint *successor, struct endpoint *old);
 void endpoint_books(struct endpoint *e, struct endpoint_books *out);
 const char *endpoint_id(const struct endpoint *e);
@@ -107,13 +108,13 @@ struct record_writer {
 void endpoint_begin(struct endpoint *e, struct slice tenant, uint64_t affinity, unsigned kind, struct slice metadata,
                     struct record_writer *w);
 /* What was appended to w->out since the last call is n whole items of ticket (NULL: none). Starts a new record first
- * when they would not fit this one, and cuts it when it is full. NOMEM: the bytes are taken back, the items are counted as
- * dropped (MEMORY) and settled as abandoned; nothing is left to do for the caller. */
+ * when they would not fit this one, and cuts it when it is full. NOMEM: the bytes are taken back, the items are counted
+ * as dropped (MEMORY) and settled as abandoned; nothing is left to do for the caller. */
 enum code endpoint_items(struct record_writer *w, struct ticket *ticket, uint32_t n);
 /* The same for items of several tickets in wire order. */
 enum code endpoint_items_spans(struct record_writer *w, const struct record_span *spans, uint32_t n_spans);
-/* Items this endpoint will not carry: counted as enqueued and dropped, settled as dropped; what was appended for them is
- * taken back. */
+/* Items this endpoint will not carry: counted as enqueued and dropped, settled as dropped; what was appended for them
+ * is taken back. */
 void endpoint_items_drop(struct record_writer *w, const struct record_span *spans, uint32_t n_spans,
                          enum drop_reason reason);
 /* Takes back what was appended since the last endpoint_items. */

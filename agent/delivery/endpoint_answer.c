@@ -165,11 +165,16 @@ static const char *failure_text(const struct wire_response *response, const stru
     if (a->text[0] != '\0')
         return a->text;
     switch (response->result) {
-    case WIRE_ANSWERED: return "the destination answered with an error";
-    case WIRE_UNREACHABLE: return "the destination cannot be reached";
-    case WIRE_TIMEOUT: return "the destination did not answer in time";
-    case WIRE_BROKEN: return "the connection broke";
-    case WIRE_UNPREPARED: return "the request could not be prepared";
+    case WIRE_ANSWERED:
+        return "the destination answered with an error";
+    case WIRE_UNREACHABLE:
+        return "the destination cannot be reached";
+    case WIRE_TIMEOUT:
+        return "the destination did not answer in time";
+    case WIRE_BROKEN:
+        return "the connection broke";
+    case WIRE_UNPREPARED:
+        return "the request could not be prepared";
     }
     return "failed";
 }

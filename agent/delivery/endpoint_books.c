@@ -18,11 +18,10 @@ void books_init(struct endpoint *e)
         e->labels[i] = (struct metric_label){mem_strdup(e->cfg.labels[i].name), mem_strdup(e->cfg.labels[i].value)};
     e->labels[n] = (struct metric_label){"endpoint", e->cfg.id};
     e->m_enqueued = counter(e, "hyagent_endpoint_enqueued_total", "Items handed to this endpoint.");
-    e->m_acknowledged =
-        counter(e, "hyagent_endpoint_acknowledged_total", "Items the far side said it has taken.");
+    e->m_acknowledged = counter(e, "hyagent_endpoint_acknowledged_total", "Items the far side said it has taken.");
     e->m_retries = counter(e, "hyagent_endpoint_retries_total", "Requests that were or will be sent again.");
-    e->m_queued = metrics_gauge(e->cfg.metrics, "hyagent_endpoint_queued", "Items waiting or in flight.", e->labels,
-                                n + 1);
+    e->m_queued =
+        metrics_gauge(e->cfg.metrics, "hyagent_endpoint_queued", "Items waiting or in flight.", e->labels, n + 1);
     e->m_queued_bytes = metrics_gauge(e->cfg.metrics, "hyagent_endpoint_queued_bytes",
                                       "Bytes of memory that waiting records take.", e->labels, n + 1);
 }

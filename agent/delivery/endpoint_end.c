@@ -1,3 +1,4 @@
+#include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/delivery/endpoint_int.h"
 
@@ -19,7 +20,7 @@ static void end_flushes(struct endpoint *e, int64_t now_ms, bool is_all)
 {
     bool is_empty = atomic_load(&e->queued) == 0;
 
-    LIST_EACH_SAFE(it, &e->flushes) {
+    LIST_EACH_SAFE (it, &e->flushes) {
         struct flush_wait *wait = CONTAINER_OF(it, struct flush_wait, node);
 
         if (!is_all && !is_empty && now_ms < wait->until_ms)
@@ -36,7 +37,7 @@ static void forget_backoff(struct endpoint *e, int64_t now_ms)
     unsigned n = atomic_load_explicit(&e->n_queues, memory_order_acquire);
 
     for (unsigned i = 0; i < n; i++)
-        LIST_EACH(it, &e->queues[i]->slots) {
+        LIST_EACH (it, &e->queues[i]->slots) {
             struct unit *u = CONTAINER_OF(it, struct unit, node);
 
             if (u->handle == NULL && !u->is_far_wait && u->due_ms > now_ms)
@@ -103,7 +104,7 @@ static void take_units(struct list *units, struct list *out)
 
 static void take_records(struct list *records, struct list *out)
 {
-    LIST_EACH_SAFE(it, records) {
+    LIST_EACH_SAFE (it, records) {
         list_remove(it);
         list_add_tail(out, it);
     }
@@ -128,15 +129,22 @@ static void take_all(struct endpoint *e, struct list *out)
     atomic_store(&e->records, 0);
 }
 
-static void abandon(struct list *records)
+static void abandon(struct endpoint *e, struct list *records)
 {
-    LIST_EACH_SAFE(it, records) {
+    int64_t n_items = 0;
+
+    LIST_EACH_SAFE (it, records) {
         struct record *r = CONTAINER_OF(it, struct record, node);
         struct endpoint_queue *q = r->queue;
 
+        n_items += r->n_items;
         list_remove(it);
         queue_drop_record(q, r, SETTLED_ABANDONED, DROP_SHUTDOWN, NULL);
     }
+    if (n_items != 0)
+        log_warn(e->cfg.component, "could not be sent before shutdown, counted as dropped",
+                 log_str("endpoint", e->cfg.id), log_int("items", n_items),
+                 log_str("reason", drop_reason_name(DROP_SHUTDOWN)));
 }
 
 static void close_now(struct endpoint *e)
@@ -147,7 +155,7 @@ static void close_now(struct endpoint *e)
     take_all(e, &records);
     e->is_closed = true;
     endpoint_stop_timer(e);
-    abandon(&records);
+    abandon(e, &records);
     end_flushes(e, 0, true);
     pthread_mutex_lock(&e->gate_lock);
     if (e->is_gate_closed) {
@@ -198,13 +206,13 @@ static void adopt(void *arg)
     struct handover *h = arg;
     struct endpoint *e = h->successor;
 
-    LIST_EACH(it, &h->records) {
+    LIST_EACH (it, &h->records) {
         struct record *r = CONTAINER_OF(it, struct record, node);
 
         r->queue = endpoint_queue_of(e, r->tenant, r->partition);
     }
     if (e->is_closed)
-        abandon(&h->records);
+        abandon(e, &h->records);
     while (!list_is_empty(&h->records)) {
         struct record *r = CONTAINER_OF(h->records.prev, struct record, node);
         struct endpoint_queue *q = r->queue;
@@ -232,7 +240,7 @@ static void hand_over(struct endpoint *e)
     e->successor = NULL;
     list_init(&h->records);
     take_all(e, &h->records);
-    LIST_EACH(it, &h->records)
+    LIST_EACH (it, &h->records)
         books_move(e, h->successor, CONTAINER_OF(it, struct record, node));
     endpoint_stop_timer(e);
     books_gate(e);
@@ -270,7 +278,7 @@ int64_t endpoint_next_end_ms(const struct endpoint *e)
 {
     int64_t due = e->successor != NULL ? e->handover_ms : INT64_MAX;
 
-    LIST_EACH(it, &e->flushes) {
+    LIST_EACH (it, &e->flushes) {
         const struct flush_wait *wait = CONTAINER_OF(it, struct flush_wait, node);
 
         due = wait->until_ms < due ? wait->until_ms : due;

@@ -1,5 +1,6 @@
-/* agent/delivery/endpoint_int.h - what the files of the endpoint share: endpoint.c (making, appending), endpoint_queue.c
- * (queues and schedule), endpoint_answer.c (verdicts), endpoint_end.c (flush, hand-over, close), endpoint_books.c. */
+/* agent/delivery/endpoint_int.h - what the files of the endpoint share: endpoint.c (making, appending),
+ * endpoint_queue.c (queues and schedule), endpoint_answer.c (verdicts), endpoint_end.c (flush, hand-over, close),
+ * endpoint_books.c. */
 #ifndef AGENT_DELIVERY_ENDPOINT_INT_H
 #define AGENT_DELIVERY_ENDPOINT_INT_H
 #include "agent/base/limits.h"
@@ -10,8 +11,8 @@
 
 enum {
     QUEUES_MAX = (LIMIT_TENANT_QUEUES + 1) * LIMIT_PARTITIONS, /* the last tenant's are shared by the others */
-    SEARCH_BUDGET = 64,   /* requests a bisection may cost beyond the one that was refused */
-    HANDOVER_MS = 500,    /* how long requests in flight may end before a hand-over repeats them */
+    SEARCH_BUDGET = 64, /* requests a bisection may cost beyond the one that was refused */
+    HANDOVER_MS = 500,  /* how long requests in flight may end before a hand-over repeats them */
     IN_FLIGHT_START = 4,
     IN_FLIGHT_LEAST = 2,
     SOFT_LEAST_BYTES = 64 * 1024,

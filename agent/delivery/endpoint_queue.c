@@ -28,7 +28,8 @@ static bool waits_behind(const struct endpoint_queue *q)
     return q->n_slots != 0 || !list_is_empty(&q->ready) || !list_is_empty(&q->pieces) || !list_is_empty(&q->early);
 }
 
-/* Cuts the open record when somebody waits for it and nothing stands before it, when its time is over, or in any case. */
+/* Cuts the open record when somebody waits for it and nothing stands before it, when its time is over, or in any case.
+ */
 static void cut_if(struct endpoint_queue *q, bool is_due, bool is_forced)
 {
     struct list cut;
@@ -108,7 +109,7 @@ static void prune_old(struct endpoint_queue *q)
 
 static void older_unit(const struct list *units, struct unit **oldest, struct record **best)
 {
-    LIST_EACH(it, units) {
+    LIST_EACH (it, units) {
         struct unit *u = CONTAINER_OF(it, struct unit, node);
 
         if (u->handle == NULL && (*best == NULL || u->record->created_ms < (*best)->created_ms)) {
@@ -152,7 +153,8 @@ static bool drop_oldest(struct endpoint *e)
 
 static void enforce_cap(struct endpoint *e)
 {
-    unsigned times = e->cfg.on_full == ON_FULL_BLOCK ? 2 : 1; /* a closed gate stops intake, what is under way still comes */
+    unsigned times =
+        e->cfg.on_full == ON_FULL_BLOCK ? 2 : 1; /* a closed gate stops intake, what is under way still comes */
     bool is_over = books_over_cap(e, times);
 
     while (books_over_cap(e, times) && drop_oldest(e))
@@ -218,7 +220,7 @@ void queue_release(struct endpoint_queue *q, struct unit *u)
 {
     bool had_slot = false;
 
-    LIST_EACH(it, &q->slots)
+    LIST_EACH (it, &q->slots)
         had_slot = had_slot || it == &u->node;
     list_remove(&u->node);
     if (had_slot)
@@ -282,7 +284,7 @@ static struct unit *take_ready(struct endpoint_queue *q)
 
 static struct unit *due_in_backoff(const struct endpoint_queue *q, int64_t now_ms)
 {
-    LIST_EACH(it, &q->slots) {
+    LIST_EACH (it, &q->slots) {
         struct unit *u = CONTAINER_OF(it, struct unit, node);
 
         if (u->handle == NULL && u->due_ms <= now_ms)
@@ -330,7 +332,7 @@ static int64_t next_due(const struct endpoint_queue *q)
 
     if (since != 0)
         due = since - 1 + atomic_load(&e->batch_wait_ms);
-    LIST_EACH(it, &q->slots) {
+    LIST_EACH (it, &q->slots) {
         const struct unit *u = CONTAINER_OF(it, struct unit, node);
 
         if (u->handle == NULL && u->due_ms < due)

@@ -20,11 +20,10 @@ enum { WIRE_HEADERS_MAX = 8 };
 
 /* A request as the protocol built it; borrowed by send until its completion or its cancel. */
 struct wire_request {
-    struct slice path;       /* appended to nothing: "" is the endpoint's own URL; otlp: the URL or method of the signal */
-    unsigned kind;           /* the record's kind: which URL or method, where the transport has several */
-    struct slice body;       /* already in the codec named by encoding */
-    struct slice encoding;   /* Content-Encoding or grpc-encoding; "" for none */
-    struct slice media_type; /* Content-Type; "" for gRPC */
+    unsigned kind;                                /* the record's kind: which of the transport's URLs or methods */
+    struct slice body;                            /* already in the codec named by encoding */
+    struct slice encoding;                        /* Content-Encoding or grpc-encoding; "" for none */
+    struct slice media_type;                      /* Content-Type; "" for gRPC */
     struct wire_header headers[WIRE_HEADERS_MAX]; /* without credentials: the transport adds those */
     unsigned n_headers;
     uint64_t timeout_ms;
@@ -40,7 +39,7 @@ enum wire_result {
 
 struct wire_response {
     enum wire_result result;
-    bool is_grpc;           /* status is a gRPC code, else an HTTP status */
+    bool is_grpc; /* status is a gRPC code, else an HTTP status */
     int status;
     int64_t retry_after_ms; /* Retry-After or RetryInfo; -1: none given */
     struct slice body;      /* borrowed for the call; cut at LIMIT_HTTP_RESPONSE_BYTES */
@@ -52,7 +51,8 @@ typedef void (*wire_done_fn)(void *arg, const struct wire_response *response);
 /* Sends one endpoint's requests. */
 struct transport {
     void *self;
-    /* Starts a request; done(arg, response) runs later on the owner loop, once. The handle is for cancel; never NULL. */
+    /* Starts a request; done(arg, response) runs later on the owner loop, once. The handle is for cancel; never NULL.
+     */
     void *(*send)(void *self, const struct wire_request *request, wire_done_fn done, void *arg);
     /* done does not run any more, and the request is not looked at again. */
     void (*cancel)(void *self, void *handle);

@@ -76,7 +76,7 @@ void positions_free(struct positions *p)
         return;
     if (positions_write(p, true, &err) != OK)
         log_error(NULL, "positions could not be written", log_str("error", err.text));
-    LIST_EACH_SAFE(it, &p->files)
+    LIST_EACH_SAFE (it, &p->files)
         free_file(CONTAINER_OF(it, struct positions_file, node));
     pthread_mutex_destroy(&p->lock);
     pthread_mutex_destroy(&p->write_lock);
@@ -272,8 +272,8 @@ static enum code write_one(struct positions *p, struct positions_file *f, struct
     f->written_ms = clock_mono_ns(p->clock) / NS_PER_MS;
     pthread_mutex_unlock(&p->lock);
     if (rc != OK)
-        rc = error_set(err, rc, "%s/positions.yml: more than %u bytes of positions", f->dir,
-                       LIMIT_POSITIONS_FILE_BYTES);
+        rc =
+            error_set(err, rc, "%s/positions.yml: more than %u bytes of positions", f->dir, LIMIT_POSITIONS_FILE_BYTES);
     else
         rc = write_file(f->dir, buf_slice(&text), err);
     buf_release(&text);
@@ -291,7 +291,7 @@ static struct positions_file *next_dirty(struct positions *p, bool force, int64_
     struct positions_file *found = NULL;
 
     pthread_mutex_lock(&p->lock);
-    LIST_EACH(it, &p->files) {
+    LIST_EACH (it, &p->files) {
         struct positions_file *f = CONTAINER_OF(it, struct positions_file, node);
 
         if (f->dir == NULL || !f->is_dirty || (!force && f->written_ms > before_ms))
@@ -325,7 +325,7 @@ enum code positions_write(struct positions *p, bool force, struct error *err)
 
     pthread_mutex_lock(&p->write_lock);
     pthread_mutex_lock(&p->lock);
-    LIST_EACH(it, &p->files)
+    LIST_EACH (it, &p->files)
         most++;
     pthread_mutex_unlock(&p->lock);
     while (n++ < most && (f = next_dirty(p, force, before_ms)) != NULL) {
@@ -397,7 +397,7 @@ static enum code load_generations(struct positions_file *f, bool *is_older, stru
 
 static struct positions_file *find_open(struct positions *p, const char *dir)
 {
-    LIST_EACH(it, &p->files) {
+    LIST_EACH (it, &p->files) {
         struct positions_file *f = CONTAINER_OF(it, struct positions_file, node);
 
         if (dir != NULL && f->dir != NULL && strcmp(f->dir, dir) == 0)

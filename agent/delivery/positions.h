@@ -1,6 +1,6 @@
-/* agent/delivery/positions.h - the process-wide store of source positions. In memory mode every component with positions
- * has a file positions.yml in its data dir, in Alloy's (Promtail's) format plus a checksum in a last comment line; it is
- * replaced atomically, its previous generation is kept beside it as positions.yml.1.
+/* agent/delivery/positions.h - the process-wide store of source positions. In memory mode every component with
+ * positions has a file positions.yml in its data dir, in Alloy's (Promtail's) format plus a checksum in a last comment
+ * line; it is replaced atomically, its previous generation is kept beside it as positions.yml.1.
  *
  *     positions:
  *       ? path: /var/log/a.log
@@ -29,8 +29,9 @@ MUST_USE enum code positions_write(struct positions *p, bool force, struct error
 
 /* Opens dir/positions.yml (dir NULL: memory only). The same dir gives the same store (reference-counted), so that a
  * successor sees its predecessor's positions. CORRUPT: unreadable in both generations; *out is then a working, empty
- * store and the unreadable file was set aside (on_positions_file_error decides). IO: permission or I/O error; *out NULL:
- * the component is unhealthy and reads nothing. A good older generation is OK with *is_older (may be NULL) true. */
+ * store and the unreadable file was set aside (on_positions_file_error decides). IO: permission or I/O error; *out
+ * NULL: the component is unhealthy and reads nothing. A good older generation is OK with *is_older (may be NULL) true.
+ */
 MUST_USE enum code positions_open(struct positions *p, const char *dir, struct positions_file **out, bool *is_older,
                                   struct error *err);
 /* Imports a file of Alloy's or Promtail's where this store has no entries yet (legacy_positions_file). */
@@ -49,8 +50,8 @@ void positions_remove(struct positions_file *f, struct slice path, struct slice 
 void positions_each(struct positions_file *f,
                     bool (*fn)(void *ctx, struct slice path, struct slice labels, struct slice text), void *ctx);
 
-/* The parser alone: each(ctx, path, labels, text) per entry. CORRUPT names the line; a wrong checksum is CORRUPT, a missing
- * one is accepted (Alloy's file has none). */
+/* The parser alone: each(ctx, path, labels, text) per entry. CORRUPT names the line; a wrong checksum is CORRUPT, a
+ * missing one is accepted (Alloy's file has none). */
 MUST_USE enum code positions_parse(struct slice text,
                                    void (*each)(void *ctx, struct slice path, struct slice labels, struct slice value),
                                    void *ctx, struct error *err);

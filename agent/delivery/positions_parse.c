@@ -1,5 +1,6 @@
-/* The YAML subset positions files are written in: a mapping `positions` whose keys are scalars (Promtail) or mappings of
- * path and labels (Alloy), whose values are scalars. Scalars are plain, 'single' or "double" quoted and may be folded. */
+/* The YAML subset positions files are written in: a mapping `positions` whose keys are scalars (Promtail) or mappings
+ * of path and labels (Alloy), whose values are scalars. Scalars are plain, 'single' or "double" quoted and may be
+ * folded. */
 #include "agent/delivery/positions.h"
 #include "agent/io/codec.h"
 #include <stdio.h>
@@ -319,8 +320,7 @@ static enum code check_sum(struct slice text, struct error *err)
         at--;
     if (!slice_starts(slice_from(trimmed, at), SLICE_LIT("# crc32c ")))
         return OK;
-    snprintf(want, sizeof want, "%08x",
-             crc32c_update(0, slice_make(text.ptr, (size_t)(trimmed.ptr + at - text.ptr))));
+    snprintf(want, sizeof want, "%08x", crc32c_update(0, slice_make(text.ptr, (size_t)(trimmed.ptr + at - text.ptr))));
     if (!slice_eq_str(slice_from(trimmed, at + sizeof mark - 1), want))
         return error_set(err, CORRUPT, "the checksum in the last line does not fit");
     return OK;

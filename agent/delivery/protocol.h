@@ -19,22 +19,22 @@ struct protocol {
     const char *name; /* "loki", "prometheus", "otlp_grpc", "otlp_http" */
     enum wire_protocol wire;
     bool one_queue;          /* no tenants or partitions; K requests in flight */
-    bool compresses_at_send; /* records stay plain; the request's body is compressed once */
     enum record_codec codec; /* the form of its records */
-    /* Appends src to dst and empties src (the caller frees it). FULL: it would pass the limits, INVALID: these two never
-     * merge (kind, metadata, codec); both unchanged then. NOMEM likewise. */
+    /* Appends src to dst and empties src (the caller frees it). FULL: it would pass the limits, INVALID: these two
+     * never merge (kind, metadata, codec); both unchanged then. NOMEM likewise. */
     enum code (*merge)(struct record *dst, struct record *src, const struct merge_limits *limits);
     /* Parts a record of more than one item: *head gets the first n_head items, r keeps the rest. INVALID: it cannot be
      * parted (one item, or bytes that do not parse); r unchanged. */
     enum code (*split)(struct record *r, uint32_t n_head, struct record **head, struct error *err);
-    /* Fills the request; body_buf holds what had to be made for it (compressed bytes) and lives as long as the request. */
+    /* Fills the request; body_buf holds what had to be made for it (compressed bytes) and lives as long as the request.
+     */
     enum code (*build)(const struct record *r, enum wire_compression compression, int level, struct slice tenant,
                        struct buf *body_buf, struct wire_request *out, struct error *err);
     /* What the answer means for this record: retry.h's rows, then what only the body tells (partial success). */
     void (*classify)(const struct wire_response *response, uint32_t n_items, bool retry_on_429,
                      struct retry_answer *out);
-    /* Takes out of r the items the body names; *n_items, *first and so on tell nothing: the callback does, once per run of
-     * items, in rising order of item numbers of the record as it was. 0: the body names nothing that is in r. */
+    /* Takes out of r the items the body names and tells of each run, in rising order of item numbers of the record as
+     * it was. Returns how many; 0: the body names nothing that is in r. NULL: bodies never name items. */
     uint32_t (*drop_named)(struct record *r, struct slice body, void (*dropped)(void *ctx, uint32_t first, uint32_t n),
                            void *ctx);
 };

@@ -19,12 +19,18 @@ static enum code split(struct record *r, uint32_t n_head, struct record **head, 
 static enum codec codec_of(enum wire_compression compression)
 {
     switch (compression) {
-    case WIRE_NONE: return CODEC_NONE;
-    case WIRE_SNAPPY: return CODEC_SNAPPY;
-    case WIRE_GZIP: return CODEC_GZIP;
-    case WIRE_ZSTD: return CODEC_ZSTD;
-    case WIRE_DEFLATE: return CODEC_DEFLATE;
-    case WIRE_ZLIB: return CODEC_ZLIB;
+    case WIRE_NONE:
+        return CODEC_NONE;
+    case WIRE_SNAPPY:
+        return CODEC_SNAPPY;
+    case WIRE_GZIP:
+        return CODEC_GZIP;
+    case WIRE_ZSTD:
+        return CODEC_ZSTD;
+    case WIRE_DEFLATE:
+        return CODEC_DEFLATE;
+    case WIRE_ZLIB:
+        return CODEC_ZLIB;
     }
     return CODEC_NONE;
 }
@@ -117,7 +123,6 @@ const struct protocol protocol_otlp_grpc = {
     .name = "otlp_grpc",
     .wire = PROTOCOL_OTLP_GRPC,
     .one_queue = true,
-    .compresses_at_send = true,
     .codec = RECORD_PLAIN,
     .merge = protocol_merge,
     .split = split,
@@ -129,7 +134,6 @@ const struct protocol protocol_otlp_http = {
     .name = "otlp_http",
     .wire = PROTOCOL_OTLP_HTTP,
     .one_queue = true,
-    .compresses_at_send = true,
     .codec = RECORD_PLAIN,
     .merge = protocol_merge,
     .split = split,

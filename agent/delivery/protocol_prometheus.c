@@ -36,8 +36,8 @@ static void classify(const struct wire_response *response, uint32_t n_items, boo
 
 /* ---- the series a body names ---- */
 
-/* One {name="value", ...} as Prometheus prints label sets; values may hold \" \\ and \n. scratch holds the values; it has
- * room for the whole body from the start and so never moves. */
+/* One {name="value", ...} as Prometheus prints label sets; values may hold \" \\ and \n. scratch holds the values; it
+ * has room for the whole body from the start and so never moves. */
 struct named_series {
     struct label pairs[NAMED_LABELS_MAX];
     size_t n;

@@ -25,21 +25,21 @@ struct record_spans {
 };
 
 struct record {
-    struct list node;       /* in the queue that holds it */
-    uint64_t number;        /* in its queue, rising */
-    unsigned kind;          /* of the protocol: otlp's signal, remote write's samples or metadata */
+    struct list node; /* in the queue that holds it */
+    uint64_t number;  /* in its queue, rising */
+    unsigned kind;    /* of the protocol: otlp's signal, remote write's samples or metadata */
     enum record_codec codec;
-    char *payload;          /* owned */
+    char *payload; /* owned */
     size_t payload_len;
-    size_t plain_len;       /* payload's length before the codec */
+    size_t plain_len; /* payload's length before the codec */
     uint32_t n_items;
     struct record_spans spans;
-    struct slice tenant;    /* owned copy; records merge only when tenant and metadata are equal */
-    struct slice metadata;  /* owned copy: allowed request headers, "name\0value\0"… */
-    void *queue;            /* the endpoint's */
+    struct slice tenant;   /* owned copy; records merge only when tenant and metadata are equal */
+    struct slice metadata; /* owned copy: allowed request headers, "name\0value\0"… */
+    void *queue;           /* the endpoint's */
     unsigned partition;
-    int64_t created_ms;     /* wall clock, of the oldest item */
-    size_t charged;         /* what the endpoint's cap counts for it */
+    int64_t created_ms; /* wall clock, of the oldest item */
+    size_t charged;     /* what the endpoint's cap counts for it */
 };
 
 enum { RECORD_OVERHEAD_BYTES = 256 };

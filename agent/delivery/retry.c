@@ -164,13 +164,20 @@ void retry_classify(enum wire_protocol protocol, const struct wire_response *res
 const char *verdict_name(enum verdict v)
 {
     switch (v) {
-    case VERDICT_ACK: return "ack";
-    case VERDICT_PARTIAL: return "partial";
-    case VERDICT_RETRY: return "retry";
-    case VERDICT_SPLIT: return "split";
-    case VERDICT_DROP: return "drop";
-    case VERDICT_REST_STORED: return "rest_stored";
-    case VERDICT_BISECT: return "bisect";
+    case VERDICT_ACK:
+        return "ack";
+    case VERDICT_PARTIAL:
+        return "partial";
+    case VERDICT_RETRY:
+        return "retry";
+    case VERDICT_SPLIT:
+        return "split";
+    case VERDICT_DROP:
+        return "drop";
+    case VERDICT_REST_STORED:
+        return "rest_stored";
+    case VERDICT_BISECT:
+        return "bisect";
     }
     return "unknown";
 }

@@ -25,7 +25,7 @@ struct retry_row {
     int low, high;        /* statuses (gRPC: codes), inclusive */
     const char *contains; /* in body or text, ignoring case; NULL: whatever it says */
     enum verdict verdict;
-    bool is_429;          /* RETRY only where the configuration retries 429, else DROP */
+    bool is_429;           /* RETRY only where the configuration retries 429, else DROP */
     bool needs_retry_info; /* RETRY only with retry_after_ms given, else DROP */
 };
 
@@ -41,8 +41,8 @@ extern const struct retry_row retry_rows[];
 extern const size_t retry_row_count;
 
 enum backend retry_backend(enum wire_protocol protocol, struct slice body);
-/* By the rows alone; an answer without a row is DROP (unknown statuses are not retried for ever). Transport failures are
- * RETRY. n_rejected is read from the body for REST_STORED, at least 1 and at most n_items. */
+/* By the rows alone; an answer without a row is DROP (unknown statuses are not retried for ever). Transport failures
+ * are RETRY. n_rejected is read from the body for REST_STORED, at least 1 and at most n_items. */
 void retry_classify(enum wire_protocol protocol, const struct wire_response *response, uint32_t n_items,
                     bool retry_on_429, struct retry_answer *out);
 const char *verdict_name(enum verdict v);

@@ -12,12 +12,12 @@ struct loop;
 enum { TRANSPORT_KINDS = 3 };
 
 struct transport_http_cfg {
-    struct loop *loop; /* the owner */
+    struct loop *loop;          /* the owner */
     struct http_client *client; /* that loop's */
     const struct clock *clock;
     struct slice urls[TRANSPORT_KINDS]; /* by record kind; copied */
-    /* Completes the request before every send: credentials, headers, TLS, proxy. What it makes lives in arena, as long as
-     * the request. Not OK: not sent, tried again later. */
+    /* Completes the request before every send: credentials, headers, TLS, proxy. What it makes lives in arena, as long
+     * as the request. Not OK: not sent, tried again later. */
     enum code (*prepare)(void *ctx, struct http_request *request, struct arena *arena, struct error *err);
     void *ctx;
     void (*free_ctx)(void *ctx); /* may be NULL */
@@ -25,9 +25,9 @@ struct transport_http_cfg {
 void transport_http(struct transport *out, const struct transport_http_cfg *cfg);
 
 struct transport_grpc_cfg {
-    struct loop *loop; /* the owner */
-    struct rpc_channel *channel; /* taken over */
-    enum codec compression;      /* the channel's */
+    struct loop *loop;                    /* the owner */
+    struct rpc_channel *channel;          /* taken over */
+    enum codec compression;               /* the channel's */
     const char *methods[TRANSPORT_KINDS]; /* static */
     bool wait_for_ready;
     /* Appends metadata (at most cap) before every send; as above. */

@@ -11,7 +11,7 @@ struct transport_grpc_state {
 struct call {
     struct transport_grpc_state *transport;
     struct rpc_request *request; /* NULL: it was not sent */
-    wire_done_fn done; /* NULL: cancelled */
+    wire_done_fn done;           /* NULL: cancelled */
     void *arg;
     struct error err;
 };

@@ -10,7 +10,7 @@ struct transport_http_state {
 struct call {
     struct transport_http_state *transport;
     struct http_transfer *transfer; /* NULL: it was not sent */
-    wire_done_fn done; /* NULL: cancelled */
+    wire_done_fn done;              /* NULL: cancelled */
     void *arg;
     struct arena arena;
     struct error err;
@@ -25,13 +25,18 @@ static void free_call(struct call *c)
 static enum wire_result result_of(enum http_outcome outcome)
 {
     switch (outcome) {
-    case HTTP_ANSWERED: return WIRE_ANSWERED;
-    case HTTP_UNREACHABLE: return WIRE_UNREACHABLE;
-    case HTTP_TIMEOUT: return WIRE_TIMEOUT;
+    case HTTP_ANSWERED:
+        return WIRE_ANSWERED;
+    case HTTP_UNREACHABLE:
+        return WIRE_UNREACHABLE;
+    case HTTP_TIMEOUT:
+        return WIRE_TIMEOUT;
     case HTTP_BROKEN:
     case HTTP_TOO_LARGE:
-    case HTTP_STOPPED: return WIRE_BROKEN;
-    case HTTP_UNPREPARED: return WIRE_UNPREPARED;
+    case HTTP_STOPPED:
+        return WIRE_BROKEN;
+    case HTTP_UNPREPARED:
+        return WIRE_UNPREPARED;
     }
     return WIRE_BROKEN;
 }
@@ -59,8 +64,7 @@ static void answered(void *arg, const struct http_result *result)
 static void unprepared(void *arg)
 {
     struct call *c = arg;
-    struct wire_response response = {
-        .result = WIRE_UNPREPARED, .retry_after_ms = -1, .text = slice_str(c->err.text)};
+    struct wire_response response = {.result = WIRE_UNPREPARED, .retry_after_ms = -1, .text = slice_str(c->err.text)};
 
     if (c->done != NULL)
         c->done(c->arg, &response);

@@ -11,86 +11,140 @@ enum { SECRET_BYTES_MAX = 64 * 1024 };
 static const struct river_field basic_fields[] = {
     {.name = "username", .kind = RIVER_STRING, .offset = BASIC(username), .doc = "The user's name."},
     {.name = "password", .kind = RIVER_SECRET, .offset = BASIC(password), .doc = "The password."},
-    {.name = "password_file", .kind = RIVER_STRING, .offset = BASIC(password_file),
+    {.name = "password_file",
+     .kind = RIVER_STRING,
+     .offset = BASIC(password_file),
      .doc = "File with the password; read again when it changes."},
     RIVER_FIELDS_END,
 };
-static const struct river_block basic_block = {.name = "basic_auth", .fields = basic_fields,
+static const struct river_block basic_block = {.name = "basic_auth",
+                                               .fields = basic_fields,
                                                .size = sizeof(struct http_basic_auth_args),
                                                .doc = "HTTP basic authentication."};
 
 #define AUTHORIZATION(member) offsetof(struct http_authorization_args, member)
 static const struct river_field authorization_fields[] = {
-    {.name = "type", .kind = RIVER_STRING, .offset = AUTHORIZATION(type), .def = "\"Bearer\"",
+    {.name = "type",
+     .kind = RIVER_STRING,
+     .offset = AUTHORIZATION(type),
+     .def = "\"Bearer\"",
      .doc = "The authorization scheme."},
-    {.name = "credentials", .kind = RIVER_SECRET, .offset = AUTHORIZATION(credentials), .doc = "What follows the scheme."},
-    {.name = "credentials_file", .kind = RIVER_STRING, .offset = AUTHORIZATION(credentials_file),
+    {.name = "credentials",
+     .kind = RIVER_SECRET,
+     .offset = AUTHORIZATION(credentials),
+     .doc = "What follows the scheme."},
+    {.name = "credentials_file",
+     .kind = RIVER_STRING,
+     .offset = AUTHORIZATION(credentials_file),
      .doc = "File with the credentials; read again when it changes."},
     RIVER_FIELDS_END,
 };
-static const struct river_block authorization_block = {.name = "authorization", .fields = authorization_fields,
+static const struct river_block authorization_block = {.name = "authorization",
+                                                       .fields = authorization_fields,
                                                        .size = sizeof(struct http_authorization_args),
                                                        .doc = "The Authorization header."};
 
 static const struct river_enum tls_versions[] = {
-    {"", TLS_VERSION_DEFAULT},   {"TLS10", TLS_VERSION_1_0}, {"TLS11", TLS_VERSION_1_1},
+    {"", TLS_VERSION_DEFAULT},  {"TLS10", TLS_VERSION_1_0}, {"TLS11", TLS_VERSION_1_1},
     {"TLS12", TLS_VERSION_1_2}, {"TLS13", TLS_VERSION_1_3}, {NULL, 0},
 };
 
 #define TLS(member) offsetof(struct http_tls_args, member)
 static const struct river_field tls_fields[] = {
-    {.name = "ca_pem", .kind = RIVER_STRING, .offset = TLS(ca_pem), .doc = "CA certificates the server's is verified with."},
+    {.name = "ca_pem",
+     .kind = RIVER_STRING,
+     .offset = TLS(ca_pem),
+     .doc = "CA certificates the server's is verified with."},
     {.name = "ca_file", .kind = RIVER_STRING, .offset = TLS(ca_file), .doc = "File with CA certificates."},
     {.name = "cert_pem", .kind = RIVER_STRING, .offset = TLS(cert_pem), .doc = "The client's certificate."},
     {.name = "cert_file", .kind = RIVER_STRING, .offset = TLS(cert_file), .doc = "File with the client's certificate."},
     {.name = "key_pem", .kind = RIVER_SECRET, .offset = TLS(key_pem), .doc = "The client's key."},
     {.name = "key_file", .kind = RIVER_STRING, .offset = TLS(key_file), .doc = "File with the client's key."},
-    {.name = "server_name", .kind = RIVER_STRING, .offset = TLS(server_name),
+    {.name = "server_name",
+     .kind = RIVER_STRING,
+     .offset = TLS(server_name),
      .doc = "The name to verify instead of the URL's host."},
-    {.name = "insecure_skip_verify", .kind = RIVER_BOOL, .offset = TLS(insecure_skip_verify),
+    {.name = "insecure_skip_verify",
+     .kind = RIVER_BOOL,
+     .offset = TLS(insecure_skip_verify),
      .doc = "Take any certificate: who listens in can read everything."},
-    {.name = "min_version", .kind = RIVER_ENUM, .offset = TLS(min_version), .def = "\"\"", .choices = tls_versions,
+    {.name = "min_version",
+     .kind = RIVER_ENUM,
+     .offset = TLS(min_version),
+     .def = "\"\"",
+     .choices = tls_versions,
      .doc = "The lowest TLS version: TLS10 to TLS13; TLS12 when it is not given."},
     RIVER_FIELDS_END,
 };
-const struct river_block http_tls_block = {.name = "tls_config", .fields = tls_fields,
-                                           .size = sizeof(struct http_tls_args), .doc = "TLS to the server."};
+const struct river_block http_tls_block = {
+    .name = "tls_config", .fields = tls_fields, .size = sizeof(struct http_tls_args), .doc = "TLS to the server."};
 
 #define HTTP(member) offsetof(struct http_args, member)
 #define HTTP_FIELDS(http2_default)                                                                                     \
-    {.name = "basic_auth", .kind = RIVER_BLOCK, .flags = RIVER_POINTER, .offset = HTTP(basic_auth),                    \
-     .block = &basic_block, .doc = "HTTP basic authentication."},                                                      \
-    {.name = "authorization", .kind = RIVER_BLOCK, .flags = RIVER_POINTER, .offset = HTTP(authorization),              \
-     .block = &authorization_block, .doc = "The Authorization header."},                                               \
-    {.name = "oauth2", .kind = RIVER_BODY, .flags = RIVER_REFUSED, .offset = HTTP(oauth2),                             \
-     .doc = "OAuth 2.0 client credentials; hyagent does not have them yet: use authorization or bearer_token_file"},   \
-    {.name = "bearer_token", .kind = RIVER_SECRET, .offset = HTTP(bearer_token), .doc = "Bearer token."},              \
-    {.name = "bearer_token_file", .kind = RIVER_STRING, .offset = HTTP(bearer_token_file),                             \
-     .doc = "File with the bearer token; read again when it changes."},                                                \
-    {.name = "proxy_url", .kind = RIVER_STRING, .offset = HTTP(proxy_url), .doc = "Proxy for the requests."},          \
-    {.name = "no_proxy", .kind = RIVER_STRING, .offset = HTTP(no_proxy),                                               \
-     .doc = "Hosts and domains, comma between, that are asked directly."},                                             \
-    {.name = "proxy_from_environment", .kind = RIVER_BOOL, .offset = HTTP(proxy_from_environment), .def = "false",     \
-     .doc = "Use the proxy the environment names (HTTP_PROXY, HTTPS_PROXY, NO_PROXY)."},                               \
-    {.name = "proxy_connect_header", .kind = RIVER_SECRET_LIST_MAP, .offset = HTTP(proxy_connect_header),              \
-     .doc = "Headers sent to the proxy with CONNECT."},                                                                \
-    {.name = "tls_config", .kind = RIVER_BLOCK, .offset = HTTP(tls), .block = &http_tls_block,                         \
-     .doc = "TLS to the server."},                                                                                     \
-    {.name = "follow_redirects", .kind = RIVER_BOOL, .offset = HTTP(follow_redirects), .def = "true",                  \
-     .doc = "Follow redirects; credentials never go to another host."},                                                \
-    {.name = "enable_http2", .kind = RIVER_BOOL, .offset = HTTP(enable_http2), .def = http2_default,                   \
-     .doc = "Offer HTTP/2 over TLS."},                                                                                 \
-    {.name = "http_headers", .kind = RIVER_SECRET_LIST_MAP, .offset = HTTP(http_headers),                              \
-     .doc = "Headers sent with every request."},                                                                       \
-    RIVER_FIELDS_END
+    {.name = "basic_auth",                                                                                             \
+     .kind = RIVER_BLOCK,                                                                                              \
+     .flags = RIVER_POINTER,                                                                                           \
+     .offset = HTTP(basic_auth),                                                                                       \
+     .block = &basic_block,                                                                                            \
+     .doc = "HTTP basic authentication."},                                                                             \
+        {.name = "authorization",                                                                                      \
+         .kind = RIVER_BLOCK,                                                                                          \
+         .flags = RIVER_POINTER,                                                                                       \
+         .offset = HTTP(authorization),                                                                                \
+         .block = &authorization_block,                                                                                \
+         .doc = "The Authorization header."},                                                                          \
+        {.name = "oauth2",                                                                                             \
+         .kind = RIVER_BODY,                                                                                           \
+         .flags = RIVER_REFUSED,                                                                                       \
+         .offset = HTTP(oauth2),                                                                                       \
+         .doc =                                                                                                        \
+             "OAuth 2.0 client credentials; hyagent does not have them yet: use authorization or bearer_token_file"},  \
+        {.name = "bearer_token", .kind = RIVER_SECRET, .offset = HTTP(bearer_token), .doc = "Bearer token."},          \
+        {.name = "bearer_token_file",                                                                                  \
+         .kind = RIVER_STRING,                                                                                         \
+         .offset = HTTP(bearer_token_file),                                                                            \
+         .doc = "File with the bearer token; read again when it changes."},                                            \
+        {.name = "proxy_url", .kind = RIVER_STRING, .offset = HTTP(proxy_url), .doc = "Proxy for the requests."},      \
+        {.name = "no_proxy",                                                                                           \
+         .kind = RIVER_STRING,                                                                                         \
+         .offset = HTTP(no_proxy),                                                                                     \
+         .doc = "Hosts and domains, comma between, that are asked directly."},                                         \
+        {.name = "proxy_from_environment",                                                                             \
+         .kind = RIVER_BOOL,                                                                                           \
+         .offset = HTTP(proxy_from_environment),                                                                       \
+         .def = "false",                                                                                               \
+         .doc = "Use the proxy the environment names (HTTP_PROXY, HTTPS_PROXY, NO_PROXY)."},                           \
+        {.name = "proxy_connect_header",                                                                               \
+         .kind = RIVER_SECRET_LIST_MAP,                                                                                \
+         .offset = HTTP(proxy_connect_header),                                                                         \
+         .doc = "Headers sent to the proxy with CONNECT."},                                                            \
+        {.name = "tls_config",                                                                                         \
+         .kind = RIVER_BLOCK,                                                                                          \
+         .offset = HTTP(tls),                                                                                          \
+         .block = &http_tls_block,                                                                                     \
+         .doc = "TLS to the server."},                                                                                 \
+        {.name = "follow_redirects",                                                                                   \
+         .kind = RIVER_BOOL,                                                                                           \
+         .offset = HTTP(follow_redirects),                                                                             \
+         .def = "true",                                                                                                \
+         .doc = "Follow redirects; credentials never go to another host."},                                            \
+        {.name = "enable_http2",                                                                                       \
+         .kind = RIVER_BOOL,                                                                                           \
+         .offset = HTTP(enable_http2),                                                                                 \
+         .def = http2_default,                                                                                         \
+         .doc = "Offer HTTP/2 over TLS."},                                                                             \
+        {.name = "http_headers",                                                                                       \
+         .kind = RIVER_SECRET_LIST_MAP,                                                                                \
+         .offset = HTTP(http_headers),                                                                                 \
+         .doc = "Headers sent with every request."},                                                                   \
+        RIVER_FIELDS_END
 
 static const struct river_field http_fields[] = {HTTP_FIELDS("true")};
 static const struct river_field http1_fields[] = {HTTP_FIELDS("false")};
-const struct river_block http_args_block = {.name = "http", .fields = http_fields, .size = sizeof(struct http_args),
-                                            .doc = "Settings of an HTTP client."};
-const struct river_block http_args_http1_block = {.name = "http", .fields = http1_fields,
-                                                  .size = sizeof(struct http_args),
-                                                  .doc = "Settings of an HTTP client."};
+const struct river_block http_args_block = {
+    .name = "http", .fields = http_fields, .size = sizeof(struct http_args), .doc = "Settings of an HTTP client."};
+const struct river_block http_args_http1_block = {
+    .name = "http", .fields = http1_fields, .size = sizeof(struct http_args), .doc = "Settings of an HTTP client."};
 
 static enum code check_kinds(const struct http_args *a, struct river_problems *problems)
 {
@@ -98,7 +152,8 @@ static enum code check_kinds(const struct http_args *a, struct river_problems *p
     int kinds = (a->basic_auth != NULL) + (a->authorization != NULL) + has_bearer;
 
     if (a->bearer_token.text.len != 0 && a->bearer_token_file.len != 0)
-        return river_problem(problems, "bearer_token_file", "at most one of bearer_token and bearer_token_file may be set");
+        return river_problem(problems, "bearer_token_file",
+                             "at most one of bearer_token and bearer_token_file may be set");
     if (kinds > 1)
         return river_problem(problems, has_bearer ? "bearer_token" : "authorization",
                              "at most one of basic_auth, authorization, bearer_token and bearer_token_file may be set");

@@ -50,9 +50,9 @@ struct http_auth;
 /* Copies what it needs. INVALID: contradictions in tls_config. */
 MUST_USE enum code http_auth_new(struct http_auth **out, const struct http_args *args, struct error *err);
 void http_auth_free(struct http_auth *a); /* NULL is fine */
-/* Fills the request's credentials, TLS, proxy and redirect fields and adds http_headers to the headers it has; files are
- * re-read (credential_file.h). What is not borrowed from a lives in arena until http_request_start has copied it. IO: a file
- * cannot be read now. */
+/* Fills the request's credentials, TLS, proxy and redirect fields and adds http_headers to the headers it has; files
+ * are re-read (credential_file.h). What is not borrowed from a lives in arena until http_request_start has copied it.
+ * IO: a file cannot be read now. */
 MUST_USE enum code http_auth_apply(struct http_auth *a, struct http_request *request, struct arena *arena,
                                    struct error *err);
 #endif

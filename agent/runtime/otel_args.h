@@ -1,6 +1,6 @@
 /* agent/runtime/otel_args.h - argument tables the otelcol.* components share: tls of clients and servers, the sending
- * queue and retry_on_failure (`output` and `debug_metrics` are otel_output.h's). Include the struct in the component's own and name the
- * block in its table. */
+ * queue and retry_on_failure (`output` and `debug_metrics` are otel_output.h's). Include the struct in the component's
+ * own and name the block in its table. */
 #ifndef AGENT_RUNTIME_OTEL_ARGS_H
 #define AGENT_RUNTIME_OTEL_ARGS_H
 #include "agent/io/tls.h"

@@ -126,8 +126,8 @@ enum code sink_http(const struct sink *s, struct loop *owner, const struct slice
                     struct error *err)
 {
     struct http_push *p = mem_zalloc(sizeof *p);
-    struct transport_http_cfg cfg = {.loop = owner, .clock = host_clock(s->host), .prepare = prepare, .ctx = p,
-                                     .free_ctx = free_push};
+    struct transport_http_cfg cfg = {
+        .loop = owner, .clock = host_clock(s->host), .prepare = prepare, .ctx = p, .free_ctx = free_push};
 
     arena_init(&p->arena, 0);
     if (http_auth_new(&p->auth, args, err) != OK) {
@@ -285,8 +285,7 @@ void sink_write_debug(struct sink *s, struct buf *json)
         endpoint_books(s->items[i], &b);
         buf_add_str(json, i == 0 ? "" : ",");
         json_write_string(json, slice_str(endpoint_id(s->items[i])));
-        buf_printf(json,
-                   ":{\"enqueued\":%llu,\"acknowledged\":%llu,\"queued\":%llu,\"queued_bytes\":%zu",
+        buf_printf(json, ":{\"enqueued\":%llu,\"acknowledged\":%llu,\"queued\":%llu,\"queued_bytes\":%zu",
                    (unsigned long long)b.enqueued, (unsigned long long)b.acknowledged, (unsigned long long)b.queued,
                    b.queued_bytes);
         for (int r = 0; r < DROP_REASON_COUNT; r++)

@@ -17,8 +17,9 @@ struct path {
     void (*open)(void);
     uint32_t (*step)(uint32_t round); /* pushes one batch; how many items it had */
     uint32_t rounds;                  /* of one measurement */
+    bool drops;                       /* a stage of it drops items by rule */
 };
-extern const struct path path_file_loki, path_scrape_remote_write, path_otlp_otlp, path_otlp_json_loki;
+extern const struct path path_file_loki, path_file_stages_loki, path_scrape_remote_write, path_otlp_otlp, path_otlp_json_loki;
 
 _Noreturn void fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
@@ -38,9 +39,8 @@ void delivery_advance(int64_t ms);                /* the clock; runs what is due
 void delivery_flush(struct endpoint *const *endpoints, size_t n); /* until nothing is queued */
 uint64_t delivery_bytes(void);                    /* of request bodies so far */
 
-/* ---- tickets: every item must come back acknowledged ---- */
+/* Every item's ticket must come back, acknowledged unless the path drops. */
 struct ticket *bench_ticket(uint32_t n);
-uint64_t bench_acknowledged(void);
 /* Of all components so far. */
 struct endpoint *const *bench_endpoints(size_t *n);
 

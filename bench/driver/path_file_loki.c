@@ -1,4 +1,5 @@
-/* A container's json-file log, as loki.source.file reads it -> loki.process (stage.docker) -> loki.write. */
+/* A container's json-file log, as loki.source.file reads it -> loki.process (stage.docker; a second
+ * path adds json, labels, timestamp and drop) -> loki.write. */
 #include "agent/components/loki/source_file/source_file.h"
 #include "bench/driver/bench.h"
 #include <stdio.h>
@@ -24,19 +25,34 @@ static const struct labels *file_labels(unsigned i)
                                                 {SLICE_LIT("job"), SLICE_LIT("docker")}}, 3);
 }
 
-static void open_path(void)
+static void open_with(const char *stages)
 {
     struct random random = {.state = 1};
     struct receiver *sink = component_open(&component_loki_write,
                                            "endpoint {\n  url = \"http://loki:3100/loki/api/v1/push\"\n}\n"
                                            "external_labels = {cluster = \"bench\"}\n", NULL);
 
-    path.to = fanout_to(component_open(&component_loki_process, "forward_to = [next]\nstage.docker { }\n", sink));
+    path.to = fanout_to(component_open(&component_loki_process, stages, sink));
     for (unsigned i = 0; i < FILES; i++) {
         path.labels[i] = file_labels(i);
         buf_init(&path.chunks[i], 2 * CHUNK_BYTES);
         payload_docker_lines(&random, CHUNK_BYTES, &path.chunks[i]);
     }
+}
+
+static void open_plain(void)
+{
+    open_with("forward_to = [next]\nstage.docker { }\n");
+}
+
+static void open_stages(void)
+{
+    open_with("forward_to = [next]\n"
+              "stage.docker { }\n"
+              "stage.json { expressions = {level = \"\", path = \"RequestPath\", time = \"\"} }\n"
+              "stage.labels { values = {level = \"\"} }\n"
+              "stage.timestamp {\n  source = \"time\"\n  format = \"RFC3339\"\n}\n"
+              "stage.drop {\n  source = \"path\"\n  expression = \"^/healthz$\"\n}\n");
 }
 
 static uint32_t step(uint32_t round)
@@ -61,4 +77,6 @@ static uint32_t step(uint32_t round)
 }
 
 const struct path path_file_loki = {
-    .name = "file-loki", .items = "lines", .open = open_path, .step = step, .rounds = ROUNDS};
+    .name = "file-loki", .items = "lines", .open = open_plain, .step = step, .rounds = ROUNDS};
+const struct path path_file_stages_loki = {
+    .name = "file-stages-loki", .items = "lines", .open = open_stages, .step = step, .rounds = ROUNDS, .drops = true};

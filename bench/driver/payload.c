@@ -37,9 +37,10 @@ static void put_access_json(struct random *r, struct buf *out)
 {
     buf_printf(out,
                "{\"ClientHost\":\"10.%u.%u.%u\",\"DownstreamStatus\":%u,\"Duration\":%u,\"RequestMethod\":\"GET\","
-               "\"RequestPath\":\"%s\",\"RouterName\":\"web@docker\",\"level\":\"%s\",\"msg\":\"\",\"traceId\":\"",
+               "\"RequestPath\":\"%s\",\"RouterName\":\"web@docker\",\"level\":\"%s\",\"msg\":\"\","
+               "\"time\":\"2026-03-01T12:%02u:%02uZ\",\"traceId\":\"",
                random_below(r, 256), random_below(r, 256), random_below(r, 256), random_below(r, 20) == 0 ? 502 : 200,
-               random_below(r, 90000000), PICK(r, paths), PICK(r, levels));
+               random_below(r, 90000000), PICK(r, paths), PICK(r, levels), random_below(r, 60), random_below(r, 60));
     put_hex(r, 2 * ID_BYTES, out);
     buf_add_str(out, "\"}");
 }

@@ -13,7 +13,8 @@ struct tenant_series {
 struct loki_metrics {
     struct metrics *registry;
     char *component, *host;
-    struct map tenants;   /* struct tenant_series; at most one more than tenants have queues: "" then stands for the rest */
+    struct map
+        tenants; /* struct tenant_series; at most one more than tenants have queues: "" then stands for the rest */
     struct map durations; /* histograms by status code */
     struct metric *encoded_bytes;
 };
@@ -115,12 +116,12 @@ static void dropped(void *ctx, struct slice tenant, unsigned kind, uint64_t n_it
     if (t->dropped_entries[reason] == NULL) {
         char *text = tenant_text(tenant);
 
-        t->dropped_entries[reason] = tenant_counter(m, "loki_write_dropped_entries_total",
-                                                    "Log entries that were not delivered.", text,
-                                                    drop_reason_name(reason));
-        t->dropped_bytes[reason] = tenant_counter(m, "loki_write_dropped_bytes_total",
-                                                  "Bytes of entries that were not delivered.", text,
-                                                  drop_reason_name(reason));
+        t->dropped_entries[reason] =
+            tenant_counter(m, "loki_write_dropped_entries_total", "Log entries that were not delivered.", text,
+                           drop_reason_name(reason));
+        t->dropped_bytes[reason] =
+            tenant_counter(m, "loki_write_dropped_bytes_total", "Bytes of entries that were not delivered.", text,
+                           drop_reason_name(reason));
         mem_free(text);
     }
     metric_add(t->dropped_entries[reason], (double)n_items);

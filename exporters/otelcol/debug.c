@@ -1,5 +1,5 @@
-/* otelcol.exporter.debug: prints what it gets on standard error: counts (basic), a line per item (normal) or everything as
- * OTLP/JSON (detailed). With --tap the tap prints instead. */
+/* otelcol.exporter.debug: prints what it gets on standard error: counts (basic), a line per item (normal) or everything
+ * as OTLP/JSON (detailed). With --tap the tap prints instead. */
 #include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/model/otlp_decode.h"
@@ -22,18 +22,35 @@ static const struct river_enum verbosities[] = {
 
 #define A(member) offsetof(struct debug_args, member)
 static const struct river_field fields[] = {
-    {.name = "verbosity", .kind = RIVER_ENUM, .offset = A(verbosity), .choices = verbosities, .def = "\"normal\"",
+    {.name = "verbosity",
+     .kind = RIVER_ENUM,
+     .offset = A(verbosity),
+     .choices = verbosities,
+     .def = "\"normal\"",
      .doc = "basic: counts; normal: a line per item; detailed: everything, as JSON."},
-    {.name = "sampling_initial", .kind = RIVER_INT, .flags = RIVER_NO_EFFECT, .offset = A(sampling_initial),
-     .def = "2", .doc = "Accepted: every batch is printed."},
-    {.name = "sampling_thereafter", .kind = RIVER_INT, .flags = RIVER_NO_EFFECT, .offset = A(sampling_thereafter),
-     .def = "1", .doc = "Accepted: every batch is printed."},
-    {.name = "use_internal_logger", .kind = RIVER_BOOL, .flags = RIVER_NO_EFFECT, .offset = A(use_internal_logger),
-     .def = "true", .doc = "Accepted: lines go to standard error."},
+    {.name = "sampling_initial",
+     .kind = RIVER_INT,
+     .flags = RIVER_NO_EFFECT,
+     .offset = A(sampling_initial),
+     .def = "2",
+     .doc = "Accepted: every batch is printed."},
+    {.name = "sampling_thereafter",
+     .kind = RIVER_INT,
+     .flags = RIVER_NO_EFFECT,
+     .offset = A(sampling_thereafter),
+     .def = "1",
+     .doc = "Accepted: every batch is printed."},
+    {.name = "use_internal_logger",
+     .kind = RIVER_BOOL,
+     .flags = RIVER_NO_EFFECT,
+     .offset = A(use_internal_logger),
+     .def = "true",
+     .doc = "Accepted: lines go to standard error."},
     OTEL_DEBUG_METRICS_FIELD(A(debug_metrics)),
     RIVER_FIELDS_END,
 };
-static const struct river_block args_block = {.name = "otelcol.exporter.debug", .fields = fields,
+static const struct river_block args_block = {.name = "otelcol.exporter.debug",
+                                              .fields = fields,
                                               .size = sizeof(struct debug_args),
                                               .doc = "Prints traces, metrics and logs."};
 
@@ -132,7 +149,7 @@ static void put_logs(struct buf *out, struct arena *arena, struct slice bytes)
 
 static void put_items(struct buf *out, const struct otlp_batch *b)
 {
-    static void (*const put[])(struct buf *out, struct arena *arena, struct slice bytes) = {
+    static void (*const put[])(struct buf * out, struct arena * arena, struct slice bytes) = {
         [OTLP_TRACES] = put_spans, [OTLP_METRICS] = put_metrics, [OTLP_LOGS] = put_logs};
     struct arena arena;
 
@@ -148,7 +165,8 @@ static void print(const struct component *c, const struct otlp_batch *b)
     struct buf out;
 
     buf_init(&out, (size_t)LIMIT_BATCH_BYTES * 4);
-    buf_printf(&out, "%s: %s resources=%u items=%u\n", c->receiver.owner, otlp_signal_name(b->signal), b->n, b->n_items);
+    buf_printf(&out, "%s: %s resources=%u items=%u\n", c->receiver.owner, otlp_signal_name(b->signal), b->n,
+               b->n_items);
     if (c->verbosity == VERBOSITY_NORMAL)
         put_items(&out, b);
     for (uint32_t i = 0; c->verbosity == VERBOSITY_DETAILED && i < b->n; i++) {

@@ -29,15 +29,24 @@ struct otlp_args {
 
 #define K(member) offsetof(struct keepalive_args, member)
 static const struct river_field keepalive_fields[] = {
-    {.name = "ping_wait", .kind = RIVER_DURATION, .offset = K(ping_wait_ns), .def = "\"0s\"",
+    {.name = "ping_wait",
+     .kind = RIVER_DURATION,
+     .offset = K(ping_wait_ns),
+     .def = "\"0s\"",
      .doc = "Ping the server after so long without traffic; 0s: never."},
-    {.name = "ping_response_timeout", .kind = RIVER_DURATION, .offset = K(ping_response_timeout_ns), .def = "\"0s\"",
+    {.name = "ping_response_timeout",
+     .kind = RIVER_DURATION,
+     .offset = K(ping_response_timeout_ns),
+     .def = "\"0s\"",
      .doc = "Close the connection when a ping is not answered in this time."},
-    {.name = "ping_without_stream", .kind = RIVER_BOOL, .offset = K(ping_without_stream),
+    {.name = "ping_without_stream",
+     .kind = RIVER_BOOL,
+     .offset = K(ping_without_stream),
      .doc = "Ping without requests in flight, too."},
     RIVER_FIELDS_END,
 };
-static const struct river_block keepalive_block = {.name = "keepalive", .fields = keepalive_fields,
+static const struct river_block keepalive_block = {.name = "keepalive",
+                                                   .fields = keepalive_fields,
                                                    .size = sizeof(struct keepalive_args),
                                                    .doc = "Keeps the connection alive."};
 
@@ -47,39 +56,83 @@ static const struct river_enum compressions[] = {
 
 #define C(member) offsetof(struct client_args, member)
 static const struct river_field client_fields[] = {
-    {.name = "endpoint", .kind = RIVER_STRING, .flags = RIVER_REQUIRED | RIVER_NOT_EMPTY, .offset = C(endpoint),
+    {.name = "endpoint",
+     .kind = RIVER_STRING,
+     .flags = RIVER_REQUIRED | RIVER_NOT_EMPTY,
+     .offset = C(endpoint),
      .doc = "host:port of the server; with http:// in front without TLS."},
-    {.name = "compression", .kind = RIVER_ENUM, .offset = C(compression), .choices = compressions, .def = "\"gzip\"",
+    {.name = "compression",
+     .kind = RIVER_ENUM,
+     .offset = C(compression),
+     .choices = compressions,
+     .def = "\"gzip\"",
      .doc = "gzip, deflate or none."},
-    {.name = "tls", .kind = RIVER_BLOCK, .offset = C(tls), .block = &otel_client_tls_block, .doc = "TLS to the server."},
-    {.name = "keepalive", .kind = RIVER_BLOCK, .flags = RIVER_POINTER, .offset = C(keepalive),
-     .block = &keepalive_block, .doc = "Keeps the connection alive."},
-    {.name = "read_buffer_size", .kind = RIVER_BYTES, .offset = C(read_buffer_size), .def = "0",
+    {.name = "tls",
+     .kind = RIVER_BLOCK,
+     .offset = C(tls),
+     .block = &otel_client_tls_block,
+     .doc = "TLS to the server."},
+    {.name = "keepalive",
+     .kind = RIVER_BLOCK,
+     .flags = RIVER_POINTER,
+     .offset = C(keepalive),
+     .block = &keepalive_block,
+     .doc = "Keeps the connection alive."},
+    {.name = "read_buffer_size",
+     .kind = RIVER_BYTES,
+     .offset = C(read_buffer_size),
+     .def = "0",
      .doc = "Bytes read at once; 0: the library's choice."},
-    {.name = "write_buffer_size", .kind = RIVER_BYTES, .offset = C(write_buffer_size), .def = "\"512KiB\"",
+    {.name = "write_buffer_size",
+     .kind = RIVER_BYTES,
+     .offset = C(write_buffer_size),
+     .def = "\"512KiB\"",
      .doc = "Bytes written at once."},
-    {.name = "wait_for_ready", .kind = RIVER_BOOL, .offset = C(wait_for_ready), .def = "false",
+    {.name = "wait_for_ready",
+     .kind = RIVER_BOOL,
+     .offset = C(wait_for_ready),
+     .def = "false",
      .doc = "Wait for a connection instead of failing, and retrying, at once."},
     {.name = "headers", .kind = RIVER_STRING_MAP, .offset = C(headers), .doc = "Headers sent with every request."},
-    {.name = "balancer_name", .kind = RIVER_STRING, .offset = C(balancer_name), .def = "\"round_robin\"",
+    {.name = "balancer_name",
+     .kind = RIVER_STRING,
+     .offset = C(balancer_name),
+     .def = "\"round_robin\"",
      .doc = "How requests go to several addresses: round_robin or pick_first."},
     {.name = "authority", .kind = RIVER_STRING, .offset = C(authority), .doc = "The :authority header."},
-    {.name = "auth", .kind = RIVER_CAPSULE, .offset = C(auth), .capsule = &capsule_otel_auth,
+    {.name = "auth",
+     .kind = RIVER_CAPSULE,
+     .offset = C(auth),
+     .capsule = &capsule_otel_auth,
      .doc = "handler of an otelcol.auth component."},
     RIVER_FIELDS_END,
 };
-static const struct river_block client_block = {.name = "client", .fields = client_fields,
-                                                .size = sizeof(struct client_args), .doc = "The gRPC client."};
+static const struct river_block client_block = {
+    .name = "client", .fields = client_fields, .size = sizeof(struct client_args), .doc = "The gRPC client."};
 
 #define A(member) offsetof(struct otlp_args, member)
 static const struct river_field fields[] = {
-    {.name = "timeout", .kind = RIVER_DURATION, .offset = A(timeout_ns), .def = "\"5s\"", .doc = "Time for one request."},
-    {.name = "sending_queue", .kind = RIVER_BLOCK, .offset = A(queue), .block = &otel_queue_block,
+    {.name = "timeout",
+     .kind = RIVER_DURATION,
+     .offset = A(timeout_ns),
+     .def = "\"5s\"",
+     .doc = "Time for one request."},
+    {.name = "sending_queue",
+     .kind = RIVER_BLOCK,
+     .offset = A(queue),
+     .block = &otel_queue_block,
      .doc = "The queue in front of the destination."},
-    {.name = "retry_on_failure", .kind = RIVER_BLOCK, .offset = A(retry), .block = &otel_retry_block,
+    {.name = "retry_on_failure",
+     .kind = RIVER_BLOCK,
+     .offset = A(retry),
+     .block = &otel_retry_block,
      .doc = "What happens when a request fails for now."},
     OTEL_DEBUG_METRICS_FIELD(A(debug_metrics)),
-    {.name = "client", .kind = RIVER_BLOCK, .flags = RIVER_REQUIRED, .offset = A(client), .block = &client_block,
+    {.name = "client",
+     .kind = RIVER_BLOCK,
+     .flags = RIVER_REQUIRED,
+     .offset = A(client),
+     .block = &client_block,
      .doc = "The gRPC client."},
     RIVER_FIELDS_END,
 };
@@ -96,8 +149,10 @@ static enum code validate(const void *args, struct river_problems *problems)
     return OK;
 }
 
-static const struct river_block args_block = {.name = "otelcol.exporter.otlp", .fields = fields,
-                                              .size = sizeof(struct otlp_args), .doc = "Sends OTLP over gRPC.",
+static const struct river_block args_block = {.name = "otelcol.exporter.otlp",
+                                              .fields = fields,
+                                              .size = sizeof(struct otlp_args),
+                                              .doc = "Sends OTLP over gRPC.",
                                               .validate = validate};
 
 /* "http://host:4317" and "https://host:4317" are written, too; the scheme says whether there is TLS. */
@@ -169,8 +224,7 @@ static enum code create(void **out, struct host *host, const void *args, struct 
         .prepare = prepare,
         .free_ctx = free_headers,
     };
-    struct endpoint_cfg cfg = {.protocol = &protocol_otlp_grpc,
-                               .compression = otlp_compression(a->client.compression)};
+    struct endpoint_cfg cfg = {.protocol = &protocol_otlp_grpc, .compression = otlp_compression(a->client.compression)};
     struct sink place;
     struct transport transport;
 

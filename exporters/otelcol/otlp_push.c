@@ -233,14 +233,20 @@ static struct endpoint_observer observe(struct host *host)
 enum wire_compression otlp_compression(int codec)
 {
     switch ((enum codec)codec) {
-    case CODEC_GZIP: return WIRE_GZIP;
-    case CODEC_ZLIB: return WIRE_ZLIB;
-    case CODEC_DEFLATE: return WIRE_DEFLATE;
-    case CODEC_ZSTD: return WIRE_ZSTD;
-    case CODEC_SNAPPY: return WIRE_SNAPPY;
+    case CODEC_GZIP:
+        return WIRE_GZIP;
+    case CODEC_ZLIB:
+        return WIRE_ZLIB;
+    case CODEC_DEFLATE:
+        return WIRE_DEFLATE;
+    case CODEC_ZSTD:
+        return WIRE_ZSTD;
+    case CODEC_SNAPPY:
+        return WIRE_SNAPPY;
     case CODEC_NONE:
     case CODEC_SNAPPY_FRAMED:
-    case CODEC_LZ4: return WIRE_NONE;
+    case CODEC_LZ4:
+        return WIRE_NONE;
     }
     return WIRE_NONE;
 }

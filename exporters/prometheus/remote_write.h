@@ -1,5 +1,5 @@
-/* exporters/prometheus/remote_write.h - prometheus.remote_write: what its files share. remote_write.c runs it, _args.c has
- * its table, _series.c makes a batch into requests, _observe.c keeps Alloy's metrics. */
+/* exporters/prometheus/remote_write.h - prometheus.remote_write: what its files share. remote_write.c runs it, _args.c
+ * has its table, _series.c makes a batch into requests, _observe.c keeps Alloy's metrics. */
 #ifndef EXPORTERS_PROMETHEUS_REMOTE_WRITE_H
 #define EXPORTERS_PROMETHEUS_REMOTE_WRITE_H
 #include "agent/base/map.h"
@@ -27,7 +27,7 @@ struct rw_endpoint_args {
     struct http_args http;
     struct rw_queue_args queue;
     struct rw_metadata_args metadata;
-    struct river_blocks write_relabel; /* struct relabel_rule_args */
+    struct river_blocks write_relabel;       /* struct relabel_rule_args */
     const struct ast_block *sigv4, *azuread; /* refused */
     int on_full, durability;
 };
@@ -64,7 +64,7 @@ struct rw_endpoint {
     bool send_exemplars, send_native_histograms, send_metadata;
     int64_t metadata_interval_ms;
     pthread_mutex_t metadata_lock;
-    struct map metadata; /* family: time sent, mono ms + 1, as a number in the pointer */
+    struct map metadata;         /* family: time sent, mono ms + 1, as a number in the pointer */
     struct series_shard *shards; /* SERIES_SHARDS */
 };
 

@@ -4,8 +4,6 @@
 #include "agent/io/http_url.h"
 #include "exporters/prometheus/remote_write.h"
 
-
-
 struct rw_metrics {
     struct metric *samples, *failed, *dropped, *retried, *bytes, *duration, *highest, *shards_max, *per_send;
 };
@@ -73,24 +71,24 @@ static void make_series(struct rw_metrics *m, struct host *host, const struct me
 {
     static const double bounds[] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60};
 
-    m->samples = host_counter(host, "prometheus_remote_storage_samples_total", "Samples the destination has taken.",
-                              labels, n);
+    m->samples =
+        host_counter(host, "prometheus_remote_storage_samples_total", "Samples the destination has taken.", labels, n);
     m->failed = host_counter(host, "prometheus_remote_storage_samples_failed_total",
                              "Samples the destination refused for good.", labels, n);
     m->dropped = host_counter(host, "prometheus_remote_storage_samples_dropped_total",
                               "Samples that were not delivered for other reasons.", labels, n);
     m->retried = host_counter(host, "prometheus_remote_storage_samples_retries_total", "Samples that were sent again.",
                               labels, n);
-    m->bytes = host_counter(host, "prometheus_remote_storage_bytes_total", "Compressed bytes that were taken.", labels,
-                            n);
+    m->bytes =
+        host_counter(host, "prometheus_remote_storage_bytes_total", "Compressed bytes that were taken.", labels, n);
     m->duration = host_histogram(host, "prometheus_remote_storage_sent_batch_duration_seconds",
                                  "How long requests took.", bounds, sizeof bounds / sizeof bounds[0], labels, n);
     m->highest = host_gauge(host, "prometheus_remote_storage_queue_highest_sent_timestamp_seconds",
                             "When samples were last taken.", labels, n);
-    m->shards_max = host_gauge(host, "prometheus_remote_storage_shards_max", "The most requests in flight at once.",
-                               labels, n);
-    m->per_send = host_gauge(host, "prometheus_remote_storage_max_samples_per_send",
-                             "The most samples of one request.", labels, n);
+    m->shards_max =
+        host_gauge(host, "prometheus_remote_storage_shards_max", "The most requests in flight at once.", labels, n);
+    m->per_send = host_gauge(host, "prometheus_remote_storage_max_samples_per_send", "The most samples of one request.",
+                             labels, n);
 }
 
 struct endpoint_observer rw_observer(struct host *host, struct slice name, struct slice url,

@@ -172,8 +172,8 @@ static void write_run(struct writing *w, uint32_t first, uint32_t n, const struc
         s = series_of(w->c, w->e, shard, labels);
         is_sent = s->block != NULL;
         reason = s->reason;
-        if (is_sent && rw_series_write(w->w.out, slice_make(s->block, s->block_len), samples, n,
-                                       w->e->send_exemplars) != OK)
+        if (is_sent &&
+            rw_series_write(w->w.out, slice_make(s->block, s->block_len), samples, n, w->e->send_exemplars) != OK)
             w->w.out->is_full = true; /* endpoint_items_spans then refuses them */
         pthread_mutex_unlock(&shard->lock);
     }

@@ -1,5 +1,5 @@
-/* loki.echo: a sink that writes every entry to standard error as one line, for trying out a pipeline. With --tap the tap
- * prints instead. */
+/* loki.echo: a sink that writes every entry to standard error as one line, for trying out a pipeline. With --tap the
+ * tap prints instead. */
 #include "agent/base/clock.h"
 #include "agent/base/limits.h"
 #include "agent/base/mem.h"
@@ -92,7 +92,9 @@ struct no_args {
 };
 
 static const struct river_field fields[] = {RIVER_FIELDS_END};
-static const struct river_block args_block = {.name = "loki.echo", .fields = fields, .size = sizeof(struct no_args),
+static const struct river_block args_block = {.name = "loki.echo",
+                                              .fields = fields,
+                                              .size = sizeof(struct no_args),
                                               .doc = "Prints log entries; it takes no arguments."};
 
 static const struct component_export exports[] = {

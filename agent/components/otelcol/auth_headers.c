@@ -137,7 +137,7 @@ static const struct river_enum actions[] = {
 static const struct river_field header_fields[] = {
     {.name = "key", .kind = RIVER_STRING, .flags = RIVER_REQUIRED | RIVER_NOT_EMPTY, .offset = H(key),
      .doc = "The header's name."},
-    {.name = "value", .kind = RIVER_OPTIONAL_SECRET, .offset = H(value),
+    {.name = "value", .kind = RIVER_SECRET, .offset = H(value),
      .present = RIVER_PRESENT_AT(struct header_args, has_value), .doc = "The header's value."},
     {.name = "from_context", .kind = RIVER_STRING, .flags = RIVER_REFUSED, .offset = H(from_context),
      .doc = "A header taken from the incoming request is not built: requests of many clients are sent as one. Use one "

@@ -1,5 +1,5 @@
-/* tests/unit/delivery/fake.h - a delivery environment on virtual time: posts, timers and requests wait in lists until the
- * test lets them happen. Everything follows from the seed. */
+/* tests/unit/delivery/fake.h - a delivery environment on virtual time: posts, timers and requests wait in lists until
+ * the test lets them happen. Everything follows from the seed. */
 #ifndef TESTS_UNIT_DELIVERY_FAKE_H
 #define TESTS_UNIT_DELIVERY_FAKE_H
 #include "agent/base/mem.h"

@@ -566,8 +566,8 @@ static void successor_takes_over_in_order_and_balances(void **state)
 enum { TENANTS = 3, AFFINITIES = 2 };
 
 struct model {
-    unsigned next[TENANTS][AFFINITIES];      /* number of the next line */
-    unsigned last_ok[TENANTS][AFFINITIES];   /* highest acknowledged + 1 */
+    unsigned next[TENANTS][AFFINITIES];    /* number of the next line */
+    unsigned last_ok[TENANTS][AFFINITIES]; /* highest acknowledged + 1 */
     uint64_t put, acked, tickets_open;
     unsigned tickets_done;
     uint64_t settled;

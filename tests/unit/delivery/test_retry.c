@@ -23,8 +23,8 @@ static const struct {
     {PROTOCOL_LOKI, 401, "no org id", -1, VERDICT_DROP},
     {PROTOCOL_LOKI, 404, "", -1, VERDICT_DROP},
     {PROTOCOL_LOKI, 413, "", -1, VERDICT_SPLIT},
-    {PROTOCOL_LOKI, 500, "rpc error: code = ResourceExhausted desc = grpc: received message larger than max (5 vs. 4)", -1,
-     VERDICT_SPLIT},
+    {PROTOCOL_LOKI, 500, "rpc error: code = ResourceExhausted desc = grpc: received message larger than max (5 vs. 4)",
+     -1, VERDICT_SPLIT},
     {PROTOCOL_LOKI, 429, "Ingestion rate limit exceeded", 1000, VERDICT_RETRY},
     {PROTOCOL_LOKI, 500, "", -1, VERDICT_RETRY},
     {PROTOCOL_LOKI, 503, "", -1, VERDICT_RETRY},
@@ -49,13 +49,13 @@ static const struct {
     {PROTOCOL_OTLP_HTTP, 503, "", 2000, VERDICT_RETRY},
     {PROTOCOL_OTLP_HTTP, 504, "", -1, VERDICT_RETRY},
     {PROTOCOL_OTLP_GRPC, 0, "", -1, VERDICT_ACK},
-    {PROTOCOL_OTLP_GRPC, 1, "", -1, VERDICT_RETRY},  /* CANCELLED */
-    {PROTOCOL_OTLP_GRPC, 2, "", -1, VERDICT_DROP},   /* UNKNOWN */
-    {PROTOCOL_OTLP_GRPC, 3, "", -1, VERDICT_DROP},   /* INVALID_ARGUMENT */
-    {PROTOCOL_OTLP_GRPC, 4, "", -1, VERDICT_RETRY},  /* DEADLINE_EXCEEDED */
-    {PROTOCOL_OTLP_GRPC, 5, "", -1, VERDICT_DROP},   /* NOT_FOUND */
-    {PROTOCOL_OTLP_GRPC, 7, "", -1, VERDICT_DROP},   /* PERMISSION_DENIED */
-    {PROTOCOL_OTLP_GRPC, 8, "", -1, VERDICT_DROP},   /* RESOURCE_EXHAUSTED without RetryInfo */
+    {PROTOCOL_OTLP_GRPC, 1, "", -1, VERDICT_RETRY},   /* CANCELLED */
+    {PROTOCOL_OTLP_GRPC, 2, "", -1, VERDICT_DROP},    /* UNKNOWN */
+    {PROTOCOL_OTLP_GRPC, 3, "", -1, VERDICT_DROP},    /* INVALID_ARGUMENT */
+    {PROTOCOL_OTLP_GRPC, 4, "", -1, VERDICT_RETRY},   /* DEADLINE_EXCEEDED */
+    {PROTOCOL_OTLP_GRPC, 5, "", -1, VERDICT_DROP},    /* NOT_FOUND */
+    {PROTOCOL_OTLP_GRPC, 7, "", -1, VERDICT_DROP},    /* PERMISSION_DENIED */
+    {PROTOCOL_OTLP_GRPC, 8, "", -1, VERDICT_DROP},    /* RESOURCE_EXHAUSTED without RetryInfo */
     {PROTOCOL_OTLP_GRPC, 8, "", 3000, VERDICT_RETRY}, /* with */
     {PROTOCOL_OTLP_GRPC, 8, "grpc: received message larger than max (5000000 vs. 4194304)", -1, VERDICT_SPLIT},
     {PROTOCOL_OTLP_GRPC, 9, "", -1, VERDICT_DROP},   /* FAILED_PRECONDITION */

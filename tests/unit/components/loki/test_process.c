@@ -220,7 +220,7 @@ static void labels_are_changed(void **state)
         {"drop", "stage.label_drop {\n values = [\"a\", \"nope\"]\n}", {{"a=1,b=2", 0, "l"}}, "{b=\"2\"} " T " l\n"},
         {"keep", "stage.label_keep {\n values = [\"b\"]\n}", {{"a=1,b=2,c=3", 0, "l"}}, "{b=\"2\"} " T " l\n"},
         {"metadata moves a label", "stage.structured_metadata {\n values = {pod = \"\", id = \"b\"}\n}", {{"pod=p,b=2,c=3", 0, "l"}},
-         "{c=\"3\"} " T " l [id=2] [pod=p]\n"},
+         "{c=\"3\"} " T " l [pod=p] [id=2]\n"},
         {"metadata from what is extracted", "stage.logfmt {\n mapping = {t = \"trace\"}\n}\nstage.structured_metadata {\n values = {trace_id = \"t\", gone = \"\"}\n}",
          {X("trace=abc")}, "{app=\"x\"} " T " trace=abc [trace_id=abc]\n"},
         {"metadata by expression", "stage.structured_metadata {\n regex = \"^k8s_.*\"\n}\nstage.label_drop {\n values = [\"b\"]\n}",
@@ -466,6 +466,8 @@ static void without_memory_everything_is_settled(void **state)
                                               X("2026-01-01T00:00:03Z stdout F  c"), X("2026-01-01T00:00:04Z stdout F d"),
                                               X("2026-01-01T00:00:05Z stdout P e"), X("2026-01-01T00:00:06Z stdout P f")};
 
+    uint64_t n_lost = 0;
+
     (void)state;
     for (uint64_t nth = 1; nth <= 60; nth += 1) {
         struct log_batch *b;
@@ -490,8 +492,10 @@ static void without_memory_everything_is_settled(void **state)
         bench_on(bench_loop(0), bench_deliver, &d);
         mem_fail_nth(0);
         batch_unref(&b->base);
+        n_lost += of(&books()->dropped[DROP_MEMORY]);
         bench_end();
     }
+    assert_true(n_lost > 6); /* the failures did hit: at least one batch and some lines */
 }
 
 static void wrong_stages_are_refused(void **state)
