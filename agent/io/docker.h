@@ -59,7 +59,8 @@ enum code docker_add_filters(struct buf *path, const struct docker_filter *filte
 /* Is id (64 hex digits) the container this process runs in? Told by /proc/self/cgroup, /proc/self/mountinfo or a hostname
  * that is the short id; looked up once per process. */
 bool docker_is_self(struct slice id);
-/* The same from texts, for tests: the first 64 hex digits after "docker" or "containers" in cgroup or mountinfo. */
+/* The same from the two files' texts: the last 64 hex digits of cgroup, else those in the source of the mounts over
+ * /etc/hostname, /etc/hosts and /etc/resolv.conf. */
 bool docker_find_self(struct slice cgroup, struct slice mountinfo, struct slice *id);
 
 /* ---- the bodies of /containers/{id}/logs with timestamps=1 (docker_logs.c) ---- */
@@ -84,10 +85,13 @@ struct docker_logs {
     unsigned char head[8];
     unsigned n_head;
     uint32_t frame_left;
+    bool is_left_out;
     enum docker_source source;
     struct docker_part {
-        struct buf frame; /* of this frame or raw line, with its timestamp */
+        enum { PART_STAMP, PART_TEXT } state;
+        struct buf stamp; /* while it is collected */
         struct buf text;  /* of the line so far */
+        size_t part_bytes;
         int64_t ts_ns;
         bool has_ts, is_cut;
     } parts[DOCKER_SOURCES];

@@ -67,8 +67,10 @@ static void advance(struct window *w)
     while (!w->is_stopped && !list_is_empty(&w->entries)) {
         struct window_entry *e = CONTAINER_OF(w->entries.next, struct window_entry, link);
 
-        if (!e->is_settled || e->is_abandoned) {
-            w->is_stopped = e->is_abandoned;
+        if (!e->is_settled) /* is_abandoned is still the settling thread's */
+            break;
+        if (e->is_abandoned) {
+            w->is_stopped = true;
             break;
         }
         w->settled = e->position;

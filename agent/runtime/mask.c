@@ -4,7 +4,8 @@ static const char masked_password[] = "xxxxx"; /* as Go's URL.Redacted */
 
 static bool is_secret_kind(enum river_kind kind)
 {
-    return kind == RIVER_SECRET || kind == RIVER_SECRET_LIST || kind == RIVER_SECRET_MAP || kind == RIVER_SECRET_LIST_MAP;
+    return kind == RIVER_SECRET || kind == RIVER_OPTIONAL_SECRET || kind == RIVER_SECRET_LIST ||
+           kind == RIVER_SECRET_MAP || kind == RIVER_SECRET_LIST_MAP;
 }
 
 static bool is_end(const struct river_field *f)

@@ -19,7 +19,8 @@ struct path {
     uint32_t rounds;                  /* of one measurement */
     bool drops;                       /* a stage of it drops items by rule */
 };
-extern const struct path path_file_loki, path_file_stages_loki, path_scrape_remote_write, path_otlp_otlp, path_otlp_json_loki;
+extern const struct path path_file_loki, path_file_stages_loki, path_scrape_remote_write, path_otlp_otlp,
+    path_otlp_json_loki;
 
 _Noreturn void fail(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
@@ -35,9 +36,9 @@ struct fanout *fanout_to(struct receiver *to);
 /* ---- delivery.c ---- */
 void delivery_env(struct delivery_env *out);
 const struct clock *delivery_clock(void);
-void delivery_advance(int64_t ms);                /* the clock; runs what is due and what was posted */
+void delivery_advance(int64_t ms);                                /* the clock; runs what is due and what was posted */
 void delivery_flush(struct endpoint *const *endpoints, size_t n); /* until nothing is queued */
-uint64_t delivery_bytes(void);                    /* of request bodies so far */
+uint64_t delivery_bytes(void);                                    /* of request bodies so far */
 
 /* Every item's ticket must come back, acknowledged unless the path drops. */
 struct ticket *bench_ticket(uint32_t n);

@@ -1,5 +1,5 @@
-/* The endpoints' outside: one queue of posted calls, timers on a virtual clock, a transport that discards. The few calls of
- * agent/io/loop.h that components make end in the same queue and timers. */
+/* The endpoints' outside: one queue of posted calls, timers on a virtual clock, a transport that discards. The few
+ * calls of agent/io/loop.h that components make end in the same queue and timers. */
 #include "bench/driver/bench.h"
 #include "agent/base/list.h"
 #include "agent/base/mem.h"
@@ -182,8 +182,8 @@ struct sent {
 static void answer(void *arg)
 {
     struct sent *s = arg;
-    struct wire_response response = {.result = WIRE_ANSWERED, .is_grpc = s->is_grpc,
-                                     .status = s->is_grpc ? 0 : OK_NO_CONTENT, .retry_after_ms = -1};
+    struct wire_response response = {
+        .result = WIRE_ANSWERED, .is_grpc = s->is_grpc, .status = s->is_grpc ? 0 : OK_NO_CONTENT, .retry_after_ms = -1};
 
     if (!s->is_cancelled)
         s->done(s->arg, &response);

@@ -1,5 +1,5 @@
-/* Stands in for agent/runtime/host.c and sink.c (their symbols, so the linker leaves those out): components are made here
- * from River text, by their own create, and their endpoints get delivery.c's environment. */
+/* Stands in for agent/runtime/host.c and sink.c (their symbols, so the linker leaves those out): components are made
+ * here from River text, by their own create, and their endpoints get delivery.c's environment. */
 #include "agent/base/mem.h"
 #include "agent/model/admission.h"
 #include "agent/river/parser.h"
@@ -49,9 +49,12 @@ struct endpoint *const *bench_endpoints(size_t *n)
 static const struct capsule_type *capsule_of(const struct receiver *r)
 {
     switch (r->kind) {
-    case RECEIVES_LOGS: return &capsule_logs_receiver;
-    case RECEIVES_METRICS: return &capsule_metrics_receiver;
-    case RECEIVES_OTLP: return &capsule_otel_consumer;
+    case RECEIVES_LOGS:
+        return &capsule_logs_receiver;
+    case RECEIVES_METRICS:
+        return &capsule_metrics_receiver;
+    case RECEIVES_OTLP:
+        return &capsule_otel_consumer;
     }
     return NULL;
 }
@@ -166,7 +169,8 @@ static size_t with_id(const struct host *h, const struct metric_label *more, siz
     return n + 2;
 }
 
-struct metric *host_counter(struct host *h, const char *name, const char *help, const struct metric_label *more, size_t n)
+struct metric *host_counter(struct host *h, const char *name, const char *help, const struct metric_label *more,
+                            size_t n)
 {
     struct metric_label labels[LABELS_MAX];
 

@@ -22,7 +22,8 @@ static const struct labels *file_labels(unsigned i)
     (void)snprintf(file, sizeof file, "/var/lib/docker/containers/%u/%u-json.log", i, i);
     return labels_intern((const struct label[]){{SLICE_LIT("container"), slice_str(name)},
                                                 {SLICE_LIT("filename"), slice_str(file)},
-                                                {SLICE_LIT("job"), SLICE_LIT("docker")}}, 3);
+                                                {SLICE_LIT("job"), SLICE_LIT("docker")}},
+                         3);
 }
 
 static void open_with(const char *stages)
@@ -30,7 +31,8 @@ static void open_with(const char *stages)
     struct random random = {.state = 1};
     struct receiver *sink = component_open(&component_loki_write,
                                            "endpoint {\n  url = \"http://loki:3100/loki/api/v1/push\"\n}\n"
-                                           "external_labels = {cluster = \"bench\"}\n", NULL);
+                                           "external_labels = {cluster = \"bench\"}\n",
+                                           NULL);
 
     path.to = fanout_to(component_open(&component_loki_process, stages, sink));
     for (unsigned i = 0; i < FILES; i++) {

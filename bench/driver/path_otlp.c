@@ -1,4 +1,5 @@
-/* OTLP requests as otelcol.receiver.otlp takes them: traces in protobuf -> otelcol.exporter.otlp with gzip; logs in JSON
+/* OTLP requests as otelcol.receiver.otlp takes them: traces in protobuf -> otelcol.exporter.otlp with gzip; logs in
+ * JSON
  * -> otelcol.exporter.loki -> loki.write. */
 #include "agent/base/limits.h"
 #include "agent/base/mem.h"
@@ -29,7 +30,8 @@ static struct receiver *open_exporter(void)
     struct error err = {0};
     void *self;
 
-    if (river_defaults(&arena, &otel_queue_block, queue) != OK || river_defaults(&arena, &otel_retry_block, retry) != OK)
+    if (river_defaults(&arena, &otel_queue_block, queue) != OK ||
+        river_defaults(&arena, &otel_retry_block, retry) != OK)
         fail("the defaults of sending_queue and retry_on_failure do not decode");
     otlp_endpoint_cfg(&cfg, h, queue, retry, (int64_t)TIMEOUT_S * NS_PER_S);
     if (otlp_exporter_new(&self, h, &cfg, SLICE_LIT("tempo:4317"), &none, &err) != OK)
@@ -53,8 +55,8 @@ static void open_traces(void)
 static void open_json_logs(void)
 {
     struct random random = {.state = SEED};
-    struct receiver *sink = component_open(&component_loki_write,
-                                           "endpoint {\n  url = \"http://loki:3100/loki/api/v1/push\"\n}\n", NULL);
+    struct receiver *sink =
+        component_open(&component_loki_write, "endpoint {\n  url = \"http://loki:3100/loki/api/v1/push\"\n}\n", NULL);
 
     path.to = fanout_to(component_open(&component_otelcol_exporter_loki, "forward_to = [next]\n", sink));
     path.signal = OTLP_LOGS;
@@ -83,7 +85,8 @@ static uint32_t step_protobuf(uint32_t round)
 {
     struct slice request = buf_slice(&path.requests[round % REQUESTS]);
 
-    return push(otlp_batch_new(path.signal), mem_strndup(request), request.len); /* the message as the server flattens it */
+    return push(otlp_batch_new(path.signal), mem_strndup(request),
+                request.len); /* the message as the server flattens it */
 }
 
 static uint32_t step_json(uint32_t round)

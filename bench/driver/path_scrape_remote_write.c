@@ -21,14 +21,16 @@ static void open_path(void)
 {
     path.to = fanout_to(component_open(&component_prometheus_remote_write,
                                        "endpoint {\n  url = \"http://prometheus:9090/api/v1/write\"\n}\n"
-                                       "external_labels = {cluster = \"bench\"}\n", NULL));
+                                       "external_labels = {cluster = \"bench\"}\n",
+                                       NULL));
     path.settings = (struct settings){.honor_timestamps = true};
     for (uint32_t i = 0; i < TARGETS; i++) {
         char instance[32];
 
         (void)snprintf(instance, sizeof instance, "10.0.0.%u:9100", i);
         path.targets[i].labels = labels_intern((const struct label[]){{SLICE_LIT("instance"), slice_str(instance)},
-                                                                      {SLICE_LIT("job"), SLICE_LIT("bench")}}, 2);
+                                                                      {SLICE_LIT("job"), SLICE_LIT("bench")}},
+                                               2);
         table_init(&path.targets[i].table);
         for (uint32_t s = 0; s < SCRAPES; s++) {
             buf_init(&path.targets[i].bodies[s], BODY_BYTES);

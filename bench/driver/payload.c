@@ -14,12 +14,14 @@ uint32_t random_below(struct random *r, uint32_t n)
 
 #define PICK(r, list) ((list)[random_below(r, sizeof(list) / sizeof((list)[0]))])
 
-static const char *const paths[] = {"/api/v1/sessions", "/api/v1/documents/search", "/realms/main/protocol/openid-connect/token",
-                                    "/healthz", "/v1/chat/completions", "/assets/index-8d1f.js"};
+static const char *const paths[] = {
+    "/api/v1/sessions", "/api/v1/documents/search", "/realms/main/protocol/openid-connect/token",
+    "/healthz",         "/v1/chat/completions",     "/assets/index-8d1f.js"};
 static const char *const users[] = {"alice", "bob", "carol", "dave", "erin", "service-account-n8n"};
 static const char *const levels[] = {"info", "info", "info", "info", "debug", "warn", "error"};
-static const char *const words[] = {"connection", "accepted", "cache", "refreshed", "for", "tenant", "worker", "finished",
-                                    "task", "in", "queue", "retrying", "upstream", "request", "checkpoint", "complete"};
+static const char *const words[] = {"connection", "accepted", "cache",      "refreshed", "for",   "tenant",
+                                    "worker",     "finished", "task",       "in",        "queue", "retrying",
+                                    "upstream",   "request",  "checkpoint", "complete"};
 
 static void put_hex(struct random *r, size_t digits, struct buf *out)
 {
@@ -47,8 +49,9 @@ static void put_access_json(struct random *r, struct buf *out)
 
 static void put_database(struct random *r, struct buf *out)
 {
-    buf_printf(out, "2026-03-01 12:%02u:%02u.%03u UTC [%u] LOG:  duration: %u.%03u ms  statement: SELECT * FROM documents"
-                    " WHERE tenant_id = %u AND state = 'open' ORDER BY id LIMIT 50",
+    buf_printf(out,
+               "2026-03-01 12:%02u:%02u.%03u UTC [%u] LOG:  duration: %u.%03u ms  statement: SELECT * FROM documents"
+               " WHERE tenant_id = %u AND state = 'open' ORDER BY id LIMIT 50",
                random_below(r, 60), random_below(r, 60), random_below(r, 1000), 100 + random_below(r, 900),
                random_below(r, 500), random_below(r, 1000), random_below(r, 10000));
 }
@@ -63,11 +66,12 @@ static void put_logfmt(struct random *r, struct buf *out)
 
 static void put_java(struct random *r, struct buf *out)
 {
-    buf_printf(out, "2026-03-01 12:%02u:%02u,%03u INFO  [org.keycloak.events] (executor-thread-%u) type=\"LOGIN\", realmId=\"",
-               random_below(r, 60), random_below(r, 60), random_below(r, 1000), random_below(r, 40));
+    buf_printf(
+        out, "2026-03-01 12:%02u:%02u,%03u INFO  [org.keycloak.events] (executor-thread-%u) type=\"LOGIN\", realmId=\"",
+        random_below(r, 60), random_below(r, 60), random_below(r, 1000), random_below(r, 40));
     put_hex(r, 32, out);
-    buf_printf(out, "\", clientId=\"web\", userId=\"%s\", ipAddress=\"10.0.%u.%u\"", PICK(r, users), random_below(r, 256),
-               random_below(r, 256));
+    buf_printf(out, "\", clientId=\"web\", userId=\"%s\", ipAddress=\"10.0.%u.%u\"", PICK(r, users),
+               random_below(r, 256), random_below(r, 256));
 }
 
 void payload_docker_lines(struct random *r, size_t bytes, struct buf *out)
@@ -88,9 +92,9 @@ void payload_docker_lines(struct random *r, size_t bytes, struct buf *out)
             buf_add_char(out, line.ptr[i]);
         }
         ns += random_below(r, STEP_NS);
-        buf_printf(out, "\\n\",\"stream\":\"%s\",\"time\":\"2026-03-01T12:%02" PRIu64 ":%02" PRIu64 ".%09" PRIu64 "Z\"}\n",
-                   random_below(r, 8) == 0 ? "stderr" : "stdout", ns / NS_PER_S / 60 % 60, ns / NS_PER_S % 60,
-                   ns % NS_PER_S);
+        buf_printf(
+            out, "\\n\",\"stream\":\"%s\",\"time\":\"2026-03-01T12:%02" PRIu64 ":%02" PRIu64 ".%09" PRIu64 "Z\"}\n",
+            random_below(r, 8) == 0 ? "stderr" : "stdout", ns / NS_PER_S / 60 % 60, ns / NS_PER_S % 60, ns % NS_PER_S);
     }
     buf_release(&line);
 }
@@ -107,8 +111,9 @@ void payload_exposition(uint32_t target, uint32_t scrape, uint32_t series, struc
         bool is_histogram = family % 4 == 3;
 
         buf_printf(out, "# HELP app_%s_%u What the %s of part %u came to.\n# TYPE app_%s_%u %s\n",
-                   is_histogram ? "request_seconds" : "events_total", family, is_histogram ? "duration" : "number", family,
-                   is_histogram ? "request_seconds" : "events_total", family, is_histogram ? "histogram" : "counter");
+                   is_histogram ? "request_seconds" : "events_total", family, is_histogram ? "duration" : "number",
+                   family, is_histogram ? "request_seconds" : "events_total", family,
+                   is_histogram ? "histogram" : "counter");
         for (uint32_t i = 0; i < per_family && n < series; i++, n++) {
             uint32_t value = random_below(&r, 1000000) + scrape * (1 + i % 7);
 
@@ -116,8 +121,8 @@ void payload_exposition(uint32_t target, uint32_t scrape, uint32_t series, struc
                 buf_printf(out, "app_request_seconds_%u_bucket{handler=\"%s\",method=\"GET\",le=\"%s\"} %u\n", family,
                            paths[i / buckets], les[i % buckets], value);
             else
-                buf_printf(out, "app_events_total_%u{node=\"n%u\",shard=\"%u\",state=\"%s\"} %u.%u\n", family, target, i,
-                           levels[i % 7], value, scrape % 10);
+                buf_printf(out, "app_events_total_%u{node=\"n%u\",shard=\"%u\",state=\"%s\"} %u.%u\n", family, target,
+                           i, levels[i % 7], value, scrape % 10);
         }
     }
 }
@@ -204,16 +209,19 @@ void payload_json_logs(struct random *r, uint32_t resources, uint32_t records, s
 {
     buf_add_str(out, "{\"resourceLogs\":[");
     for (uint32_t i = 0; i < resources; i++) {
-        buf_printf(out, "%s{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"%s\"}}]},"
-                        "\"scopeLogs\":[{\"scope\":{\"name\":\"app\"},\"logRecords\":[",
+        buf_printf(out,
+                   "%s{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"%s\"}}]},"
+                   "\"scopeLogs\":[{\"scope\":{\"name\":\"app\"},\"logRecords\":[",
                    i != 0 ? "," : "", words[i % (sizeof words / sizeof words[0])]);
         for (uint32_t n = 0; n < records; n++) {
-            buf_printf(out, "%s{\"timeUnixNano\":\"1772366400%09u\",\"severityNumber\":9,\"severityText\":\"INFO\","
-                            "\"body\":{\"stringValue\":\"",
+            buf_printf(out,
+                       "%s{\"timeUnixNano\":\"1772366400%09u\",\"severityNumber\":9,\"severityText\":\"INFO\","
+                       "\"body\":{\"stringValue\":\"",
                        n != 0 ? "," : "", random_below(r, NS_PER_S));
             put_words(r, 6 + random_below(r, 10), out);
-            buf_printf(out, "\"},\"attributes\":[{\"key\":\"http.route\",\"value\":{\"stringValue\":\"%s\"}},"
-                            "{\"key\":\"http.status_code\",\"value\":{\"intValue\":\"%u\"}}],\"traceId\":\"",
+            buf_printf(out,
+                       "\"},\"attributes\":[{\"key\":\"http.route\",\"value\":{\"stringValue\":\"%s\"}},"
+                       "{\"key\":\"http.status_code\",\"value\":{\"intValue\":\"%u\"}}],\"traceId\":\"",
                        PICK(r, paths), 200 + random_below(r, 4) * 100);
             put_hex(r, 2 * ID_BYTES, out);
             buf_add_str(out, "\",\"spanId\":\"");

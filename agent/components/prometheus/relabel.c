@@ -76,6 +76,18 @@ static const struct labels *relabelled(struct component *c, const struct labels 
     return out;
 }
 
+static double cache_size(struct component *c)
+{
+    double used = 0;
+
+    for (int i = 0; i < CACHE_SHARDS; i++) {
+        (void)pthread_mutex_lock(&c->shards[i].lock);
+        used += (double)c->shards[i].used;
+        (void)pthread_mutex_unlock(&c->shards[i].lock);
+    }
+    return used;
+}
+
 static void push(void *self, struct sample_batch *take)
 {
     struct component *c = self;
@@ -121,20 +133,9 @@ static void push(void *self, struct sample_batch *take)
     metric_add(c->forwarded, n - dropped);
     metric_add(c->hits, hits);
     metric_add(c->misses, n - hits);
+    if (hits != n)
+        metric_set(c->size, cache_size(c));
     fanout_push_metrics(c->to, b);
-}
-
-static double cache_size(void *self)
-{
-    struct component *c = self;
-    double used = 0;
-
-    for (int i = 0; i < CACHE_SHARDS; i++) {
-        (void)pthread_mutex_lock(&c->shards[i].lock);
-        used += (double)c->shards[i].used;
-        (void)pthread_mutex_unlock(&c->shards[i].lock);
-    }
-    return used;
 }
 
 static void release(struct component *c)
@@ -187,6 +188,7 @@ static enum code create(void **out, struct host *host, const void *args, struct 
                                 "Total number of samples sent to downstream components.", NULL, 0);
     c->hits = host_counter(host, "prometheus_relabel_cache_hits", "Total number of cache hits.", NULL, 0);
     c->misses = host_counter(host, "prometheus_relabel_cache_misses", "Total number of cache misses.", NULL, 0);
+    c->size = host_gauge(host, "prometheus_relabel_cache_size", "Total size of relabel cache", NULL, 0);
     rc = relabel_rules_of(&a->rules, &c->rules, err);
     if (rc == OK)
         rc = host_fanout(host, "forward_to", RECEIVES_METRICS, a->forward_to.items, a->forward_to.n, &c->to, err);

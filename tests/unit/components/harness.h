@@ -41,7 +41,7 @@ static struct bench {
     void *arg;
 
     struct buf text;  /* what the sinks got, a line per item */
-    uint32_t n_items; /* likewise */
+    uint32_t n_items, n_batches; /* likewise */
     enum outcome outcome; /* how the sinks settle */
     bool is_holding;      /* they wait for bench_release */
     struct batch *held[BENCH_HELD];
@@ -106,6 +106,7 @@ static void bench_write_samples(const struct sample_batch *b)
         else
             (void)buf_printf(&bench.text, " %.10g %lld\n", s->value, (long long)s->ts_ms);
     }
+    (void)buf_add_str(&bench.text, "--\n"); /* the end of a batch: a scrape is one */
 }
 
 static void bench_write_otlp(const struct otlp_batch *b)
@@ -140,6 +141,7 @@ static void bench_take(struct bench_component *c, struct batch *take)
     else
         bench_write_otlp(CONTAINER_OF(take, struct otlp_batch, base));
     bench.n_items += batch_items(take);
+    bench.n_batches++;
     ledger_out(host_ledger(c->host), batch_items(take));
     is_held = bench.is_holding;
     if (is_held)
@@ -475,12 +477,11 @@ static inline void bench_forget(void)
 {
     (void)pthread_mutex_lock(&bench.lock);
     buf_reset(&bench.text);
-    bench.n_items = 0;
+    bench.n_items = bench.n_batches = 0;
     (void)pthread_mutex_unlock(&bench.lock);
 }
 
-/* Waits until the sinks have got n items since the start or bench_forget; fails after 20 s. */
-static inline void bench_await(uint32_t n)
+static inline void bench_await_count(const uint32_t *count, uint32_t n)
 {
     struct timespec until;
     int rc = 0;
@@ -488,10 +489,22 @@ static inline void bench_await(uint32_t n)
     (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += BENCH_WAIT_S;
     (void)pthread_mutex_lock(&bench.lock);
-    while (bench.n_items < n && rc == 0)
+    while (*count < n && rc == 0)
         rc = pthread_cond_timedwait(&bench.changed, &bench.lock, &until);
     (void)pthread_mutex_unlock(&bench.lock);
-    assert_true(bench.n_items >= n);
+    if (*count < n)
+        fail_msg("waited for %u, got %u: %s", n, *count, bench.text.len != 0 ? bench.text.ptr : "nothing");
+}
+
+/* Wait until the sinks have got n items, or batches, since the start or bench_forget; fail after 20 s. */
+static inline void bench_await(uint32_t n)
+{
+    bench_await_count(&bench.n_items, n);
+}
+
+static inline void bench_await_batches(uint32_t n)
+{
+    bench_await_count(&bench.n_batches, n);
 }
 
 static void bench_do_release(void *arg)
@@ -513,6 +526,34 @@ static void bench_do_release(void *arg)
 static inline void bench_release(void)
 {
     bench_on(bench_loop(0), bench_do_release, NULL);
+}
+
+struct bench_page {
+    const char *id;
+    char exports[65536], message[1024];
+    enum health health;
+};
+
+static void bench_see(void *ctx, const struct component_row *row)
+{
+    struct bench_page *page = ctx;
+
+    if (strcmp(row->id, page->id) != 0)
+        return;
+    page->health = row->health;
+    (void)snprintf(page->message, sizeof page->message, "%s", row->message);
+    (void)snprintf(page->exports, sizeof page->exports, "%.*s", (int)row->exports.len,
+                   row->exports.len != 0 ? row->exports.ptr : "");
+}
+
+/* What the plain page shows of a component; valid until the next call. */
+static inline const struct bench_page *bench_page(const char *id)
+{
+    static struct bench_page page;
+
+    page = (struct bench_page){.id = id};
+    runtime_each_component(bench.rt, bench_see, &page);
+    return &page;
 }
 
 /* --- pushing ----------------------------------------------------------------------------------------------------------- */
@@ -596,6 +637,21 @@ static inline void bench_push_lines(const struct bench_line *lines, size_t n)
         assert_int_equal(log_batch_add(b, set, lines[i].ts_ns != 0 ? lines[i].ts_ns : bench.wall_ns, line, NULL, 0), OK);
     }
     bench_push(&b->base, RECEIVES_LOGS, 1);
+}
+
+/* One batch of samples with value and time 1, 2, …; one ticket. */
+static inline void bench_push_samples(const char *const *labels, size_t n)
+{
+    struct sample_batch *b = sample_batch_new();
+
+    for (size_t i = 0; i < n; i++) {
+        const struct labels *set = bench_labels(labels[i]);
+        const struct sample s = {.labels = set, .ts_ms = (int64_t)i + 1, .value = (double)i + 1};
+
+        assert_true(batch_take_labels(&b->base, set) != UINT32_MAX);
+        assert_int_equal(sample_batch_add(b, &s), OK);
+    }
+    bench_push(&b->base, RECEIVES_METRICS, 0);
 }
 
 /* OTLP/JSON in, one ticket. */

@@ -1,19 +1,25 @@
 /* A glob that matches app.log and app.log.1 names one file twice when it is rotated: whoever has it first reads it, the
- * other goes on where that one stopped. */
+ * other goes on where that one stopped. Targets with other labels are other readers. */
+#include "agent/base/hash.h"
 #include "agent/base/mem.h"
 #include "agent/components/loki/source_file/source_file.h"
 
 enum { MAX_CLAIMS = 65536 };
 
 struct claim {
-    const void *owner; /* NULL: nobody reads it now */
+    const struct follower *owner; /* NULL: nobody reads it now */
     uint64_t offset;
     struct mark mark;
 };
 
-static struct slice key_of(const struct file_identity *id)
+struct claim_key {
+    struct file_identity id;
+    uint64_t labels;
+};
+
+static struct claim_key key_of(const struct follower *f, const struct file_identity *id)
 {
-    return slice_make(id, sizeof *id);
+    return (struct claim_key){*id, hash64(slice_str(f->labels_text))};
 }
 
 void claims_init(struct file_source *s)
@@ -41,27 +47,29 @@ static void forget_one(struct map *claims)
     }
 }
 
-bool claims_take(struct file_source *s, const struct file_identity *id, const void *owner, uint64_t *offset,
-                 struct mark *mark)
+bool claims_take(struct follower *f, const struct file_identity *id, uint64_t *offset, struct mark *mark)
 {
+    struct file_source *s = f->source;
+    struct claim_key place = key_of(f, id);
+    struct slice key = slice_make(&place, sizeof place);
     struct claim *c;
     bool is_mine = true;
 
     (void)pthread_mutex_lock(&s->lock);
-    c = map_get(&s->claims, key_of(id));
+    c = map_get(&s->claims, key);
     *offset = 0;
     *mark = (struct mark){0};
     if (c == NULL) {
         if (map_count(&s->claims) == MAX_CLAIMS)
             forget_one(&s->claims);
         c = mem_zalloc(sizeof *c);
-        c->owner = owner;
-        if (map_put(&s->claims, key_of(id), c, NULL) != OK)
+        c->owner = f;
+        if (map_put(&s->claims, key, c, NULL) != OK)
             mem_free(c); /* more files than claims: this one is not watched over */
-    } else if (c->owner == NULL || c->owner == owner) {
+    } else if (c->owner == NULL || c->owner == f) {
         *offset = c->offset;
         *mark = c->mark;
-        c->owner = owner;
+        c->owner = f;
     } else {
         is_mine = false;
     }
@@ -69,19 +77,22 @@ bool claims_take(struct file_source *s, const struct file_identity *id, const vo
     return is_mine;
 }
 
-void claims_drop(struct file_source *s, const struct file_identity *id, const void *owner, uint64_t offset,
-                 const struct mark *mark, bool is_gone)
+void claims_drop(struct follower *f, const struct file_identity *id, uint64_t offset, const struct mark *mark,
+                 bool is_gone)
 {
+    struct file_source *s = f->source;
+    struct claim_key place = key_of(f, id);
+    struct slice key = slice_make(&place, sizeof place);
     struct claim *c;
 
     (void)pthread_mutex_lock(&s->lock);
-    c = map_get(&s->claims, key_of(id));
-    if (c != NULL && c->owner == owner) {
+    c = map_get(&s->claims, key);
+    if (c != NULL && c->owner == f) {
         c->owner = NULL;
         c->offset = offset;
         c->mark = *mark;
         if (is_gone)
-            mem_free(map_remove(&s->claims, key_of(id)));
+            mem_free(map_remove(&s->claims, key));
     }
     (void)pthread_mutex_unlock(&s->lock);
 }

@@ -144,12 +144,12 @@ static void open_at_path(struct follower *f, const struct file_stat *st)
         follower_say(f, "rotated too often", "more files of one path wait to be read than are kept open");
         return;
     }
-    if (!claims_take(f->source, &st->id, f, &offset, &mark))
+    if (!claims_take(f, &st->id, &offset, &mark))
         return; /* read under its other name; a later look tries again */
     if (offset == 0 && !f->has_started_once && !first_offset(f, st, &offset))
         f->is_skipped = true;
     if (f->is_skipped || !add_tail(f, f->path, offset, false, mark.n != 0 ? &mark : NULL, true))
-        claims_drop(f->source, &st->id, f, offset, &mark, true);
+        claims_drop(f, &st->id, offset, &mark, true);
     else
         f->has_started_once = true;
 }
@@ -218,9 +218,9 @@ static void open_recorded(struct follower *f, struct record *r)
         struct mark mark;
         uint64_t known;
 
-        if (path != NULL && claims_take(f->source, &r->at[i].id, f, &known, &mark) &&
+        if (path != NULL && claims_take(f, &r->at[i].id, &known, &mark) &&
             !add_tail(f, path, r->at[i].offset, r->at[i].is_cut, NULL, is_at_path))
-            claims_drop(f->source, &r->at[i].id, f, 0, &mark, true);
+            claims_drop(f, &r->at[i].id, 0, &mark, true);
         mem_free(search.found[i]);
     }
     f->has_started_once = true;

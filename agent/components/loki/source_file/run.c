@@ -258,13 +258,16 @@ static void end_matcher(struct component *c)
 static enum code set_args(struct component *c, const struct source_file_args *a, struct error *err)
 {
     struct file_matcher *matcher = NULL;
-    enum code rc = host_fanout(c->s.host, "forward_to", RECEIVES_LOGS, a->forward_to.items, a->forward_to.n, &c->s.to, err);
+    struct fanout *to;
+    enum code rc = host_fanout(c->s.host, "forward_to", RECEIVES_LOGS, a->forward_to.items, a->forward_to.n, &to, err);
 
     if (rc == OK && a->match.enabled)
         rc = file_matcher_new(&matcher, c->s.host, &a->targets, a->match.sync_period_ns, a->match.ignore_older_than_ns,
                               on_matched, c, err);
     if (rc != OK)
         return rc;
+    if (c->s.to == NULL) /* the name gives the same one for ever; followers read it on their loops */
+        c->s.to = to;
     c->options = (struct file_options){
         .encoding = (enum file_encoding)a->encoding,
         .on_positions_error = (enum positions_error)a->on_positions_error,
@@ -324,6 +327,53 @@ static enum code open_positions(struct component *c, const struct source_file_ar
     return rc;
 }
 
+/* Entries of files that are gone and no target: a node's pods come and go, the positions must not grow for ever. */
+struct stale {
+    struct component *component;
+    struct arena arena;
+    struct river_pair *items; /* owned; path and labels, in the arena */
+    size_t n, cap;
+};
+
+static bool note_stale(void *ctx, struct slice path, struct slice labels, struct slice text)
+{
+    const struct slice record = SLICE_LIT("cursor-files-");
+    struct stale *stale = ctx;
+    struct slice real = slice_starts(path, record) ? slice_from(path, record.len) : path;
+    char *name = mem_strndup(real);
+    struct file_stat st;
+    struct error err = {0};
+    struct buf key;
+
+    (void)text;
+    buf_init(&key, LIMIT_LOG_ENTRY_BYTES);
+    (void)buf_add(&key, real);
+    (void)buf_add(&key, slice_make("\0", 1));
+    (void)buf_add(&key, labels);
+    if (map_get(&stale->component->followers, buf_slice(&key)) == NULL && file_stat_path(name, &st, &err) == AGAIN) {
+        if (stale->n == stale->cap) {
+            stale->cap = stale->cap != 0 ? stale->cap * 2 : 16;
+            stale->items = mem_realloc(stale->items, stale->cap * sizeof *stale->items);
+        }
+        stale->items[stale->n++] = (struct river_pair){arena_copy(&stale->arena, path), arena_copy(&stale->arena, labels)};
+    }
+    buf_release(&key);
+    mem_free(name);
+    return true;
+}
+
+static void forget_stale(struct component *c)
+{
+    struct stale stale = {.component = c};
+
+    arena_init(&stale.arena, 0);
+    positions_each(c->s.positions, note_stale, &stale);
+    for (size_t i = 0; i < stale.n; i++)
+        positions_remove(c->s.positions, stale.items[i].name, stale.items[i].value);
+    arena_release(&stale.arena);
+    mem_free(stale.items);
+}
+
 static enum code create(void **out, struct host *host, const void *args, struct error *err)
 {
     struct component *c = mem_zalloc(sizeof *c);
@@ -363,6 +413,8 @@ static void start(void *self)
     struct component *c = self;
 
     c->is_started = true;
+    if (c->matcher == NULL)
+        forget_stale(c);
     for (struct map_entry *e = map_next(&c->followers, NULL); e != NULL; e = map_next(&c->followers, e))
         follower_start(e->value);
     if (c->matcher != NULL)

@@ -77,11 +77,12 @@ struct file_source {
     _Atomic int64_t in_flight; /* bytes read and not settled, of all files */
     struct metric *lost[LOST_BYTES_COUNT], *active, *repaired;
     pthread_mutex_t lock;
-    struct map claims; /* file identity -> struct claim: who reads it, or where reading ended; under lock */
+    struct map claims; /* file and labels -> struct claim: who reads it, or where reading ended; under lock */
 };
 
-/* --- claims (claims.c): one file under two names is read once ------------------------------------------------------- */
+/* --- claims (claims.c): one file under two names, with the same labels, is read once --------------------------------- */
 
+struct follower;
 enum { MARK_BYTES = 32 };
 /* The last bytes before an offset: a file that was truncated and filled again differs there. */
 struct mark {
@@ -91,13 +92,12 @@ struct mark {
 
 void claims_init(struct file_source *s);
 void claims_release(struct file_source *s);
-/* True: owner may read the file, from *offset on (0, or where another owner of this component left off; mark then says
- * what stood before). False: another one reads it now. */
-bool claims_take(struct file_source *s, const struct file_identity *id, const void *owner, uint64_t *offset,
-                 struct mark *mark);
+/* True: f may read the file, from *offset on (0, or where another follower with these labels left off; mark then says what
+ * stood before). False: another one reads it now. */
+bool claims_take(struct follower *f, const struct file_identity *id, uint64_t *offset, struct mark *mark);
 /* is_gone: deleted, so nothing is remembered of it. */
-void claims_drop(struct file_source *s, const struct file_identity *id, const void *owner, uint64_t offset,
-                 const struct mark *mark, bool is_gone);
+void claims_drop(struct follower *f, const struct file_identity *id, uint64_t offset, const struct mark *mark,
+                 bool is_gone);
 
 /* --- lines (lines.c) ------------------------------------------------------------------------------------------------ */
 

@@ -125,13 +125,11 @@ static void count_lost(struct tail *t, enum lost_bytes why, uint64_t bytes)
 
 void tail_close_file(struct tail *t, enum lost_bytes why)
 {
-    struct file_source *s = t->follower->source;
-
     if (t->fd < 0)
         return;
     if (why != LOST_BYTES_COUNT && t->seen_size > t->offset)
         count_lost(t, why, t->seen_size - t->offset);
-    claims_drop(s, &t->id, t->follower, t->offset, &t->mark, t->is_gone);
+    claims_drop(t->follower, &t->id, t->offset, &t->mark, t->is_gone);
     watch_free(t->watch);
     t->watch = NULL;
     file_close(&t->fd);

@@ -425,6 +425,54 @@ static void a_rotated_file_that_a_pattern_finds_again_is_not_read_twice(void **s
     world_end(&w);
 }
 
+static void targets_with_other_labels_read_the_same_file_each_on_its_own(void **state)
+{
+    char targets[512];
+    struct world w;
+
+    (void)state;
+    numbers(log_path, 1, 3);
+    snprintf(targets, sizeof targets, "{\"__path__\" = \"%s\", \"job\" = \"a\"}, {\"__path__\" = \"%s\", \"job\" = \"b\"}",
+             log_path, log_path);
+    world_begin(&w, types, storage);
+    assert_true(world_load(&w, config_of(targets, "")));
+    wait_lines(6);
+    world_end(&w);
+}
+
+static bool has_no_stale(void *arg)
+{
+    char text[4096] = {0};
+    FILE *f = fopen(arg, "r");
+    size_t n = f != NULL ? fread(text, 1, sizeof text - 1, f) : 0;
+
+    if (f != NULL)
+        fclose(f);
+    return n != 0 && strstr(text, "gone.log") == NULL && strstr(text, "app.log") != NULL;
+}
+
+static void positions_of_files_that_are_gone_are_forgotten(void **state)
+{
+    char both[512], positions[160];
+    struct world w;
+
+    (void)state;
+    numbers(log_path, 1, 3);
+    numbers(path_of("gone.log"), 4, 6);
+    snprintf(both, sizeof both, "{\"__path__\" = \"%s\"}, %s", path_of("gone.log"), one_target());
+    world_begin(&w, types, storage);
+    assert_true(world_load(&w, config_of(both, "")));
+    wait_lines(6);
+    world_end(&w);
+    assert_int_equal(remove(path_of("gone.log")), 0);
+    begin(&w, "");
+    numbers(log_path, 7, 7);
+    wait_lines(7);
+    world_end(&w);
+    snprintf(positions, sizeof positions, "%s/loki.source.file.f/positions.yml", storage);
+    assert_true(has_no_stale(positions));
+}
+
 static void a_target_that_leaves_is_read_to_its_end_and_others_stay_open(void **state)
 {
     char both[512];
@@ -524,6 +572,8 @@ int main(int argc, char **argv)
         T(utf16_is_read_by_its_mark_and_by_name),
         T(compressed_files_are_not_read_as_lines),
         T(a_rotated_file_that_a_pattern_finds_again_is_not_read_twice),
+        T(targets_with_other_labels_read_the_same_file_each_on_its_own),
+        T(positions_of_files_that_are_gone_are_forgotten),
         T(a_target_that_leaves_is_read_to_its_end_and_others_stay_open),
         T(tail_from_end_begins_behind_what_is_there),
         T(alloys_positions_are_taken_over),
