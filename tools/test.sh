@@ -21,6 +21,7 @@ run_checks() {
 # What needs generated headers or the binary, so comes after the debug build.
 run_late_checks() {
     check check-headers tools/check_headers.sh build/debug "$HY_JOBS"
+    check check-symbols tools/check_symbols.sh build/debug
     check check-size tools/check_size.sh build/hyagent $((12 * 1024 * 1024))
     [ ! -d docs/reference ] || check check-reference tools/check_reference.sh build/hyagent
 }

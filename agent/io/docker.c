@@ -306,7 +306,7 @@ static void version_done(void *arg, const struct http_result *r)
     else
         (void)error_set(&err, IO, "Docker at %s: %.*s", d->socket != NULL ? d->socket : d->base, SLICE_ARG(r->error));
     answer.error = slice_str(err.text);
-    for (size_t n = 0; (c = first_waiting(d)) != NULL && d->asking == NULL; n++)
+    while (d->asking == NULL && (c = first_waiting(d)) != NULL)
         end_call(c, &answer);
 }
 

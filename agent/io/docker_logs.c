@@ -52,14 +52,15 @@ static void end_line(struct docker_logs *l, enum docker_source source)
 }
 
 /* What was collected is a timestamp: of the line, or of its next part. Else it is text of the line. */
-static void end_stamp(struct docker_part *p)
+static bool end_stamp(struct docker_part *p)
 {
     struct slice stamp = buf_slice(&p->stamp);
     int64_t ts_ns;
+    bool is_stamp = timefmt_parse_rfc3339(stamp, &ts_ns);
 
     p->state = PART_TEXT;
     p->part_bytes = 0;
-    if (timefmt_parse_rfc3339(stamp, &ts_ns)) {
+    if (is_stamp) {
         if (!p->has_ts)
             p->ts_ns = ts_ns;
         p->has_ts = true;
@@ -68,6 +69,7 @@ static void end_stamp(struct docker_part *p)
         p->part_bytes = stamp.len;
     }
     buf_reset(&p->stamp);
+    return is_stamp;
 }
 
 /* Takes one run of bytes of a source; returns how many. */
@@ -77,13 +79,12 @@ static size_t take_stamp(struct docker_logs *l, enum docker_source source, struc
 
     for (size_t i = 0; i < s.len; i++) {
         if (s.ptr[i] == ' ') {
-            end_stamp(p);
-            if (p->text.len != 0 && p->part_bytes != 0)
+            if (!end_stamp(p))
                 add_text(p, SLICE_LIT(" "));
             return i + 1;
         }
         if (s.ptr[i] == '\n' || buf_add_char(&p->stamp, s.ptr[i]) != OK) {
-            end_stamp(p);
+            (void)end_stamp(p);
             return i; /* that byte is text */
         }
     }
@@ -149,7 +150,7 @@ static void end_frame(struct docker_logs *l)
 
     l->n_head = 0;
     if (p->state == PART_STAMP && p->stamp.len != 0)
-        end_stamp(p);
+        (void)end_stamp(p);
     p->state = PART_STAMP;
 }
 
@@ -189,7 +190,7 @@ void docker_logs_end(struct docker_logs *l)
         struct docker_part *p = &l->parts[i];
 
         if (p->stamp.len != 0)
-            end_stamp(p);
+            (void)end_stamp(p);
         if (p->has_ts || p->text.len != 0)
             end_line(l, (enum docker_source)i);
     }

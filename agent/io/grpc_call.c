@@ -1,5 +1,6 @@
 #include "agent/base/mem.h"
 #include "agent/io/grpc_server_int.h"
+#include "agent/io/tsan.h"
 #include <grpc/support/alloc.h>
 #include <grpc/support/time.h>
 
@@ -48,6 +49,7 @@ static void leave(struct rpc_call *c)
 
 static bool start_batch(struct rpc_call *c, const grpc_op *ops, size_t n, enum rpc_event_kind kind)
 {
+    tsan_release(&c->events[kind]);
     if (c->server->is_closed || grpc_call_start_batch(c->grpc, ops, n, &c->events[kind], NULL) != GRPC_CALL_OK)
         return false;
     c->pending++;
@@ -72,6 +74,7 @@ void rpc_call_ask(struct rpc_thread *thread)
     c->status_text = grpc_empty_slice();
     c->status_details = grpc_empty_slice();
     pthread_mutex_lock(&s->lock);
+    tsan_release(&c->events[EVENT_NEW]);
     if (!s->is_stopping && grpc_server_request_call(s->grpc, &c->grpc, &c->details, &c->incoming, thread->queue,
                                                     thread->queue, &c->events[EVENT_NEW]) == GRPC_CALL_OK)
         c->pending = 1;

@@ -5,6 +5,7 @@
 #include "agent/io/grpc_int.h"
 #include "agent/io/loop.h"
 #include "agent/io/tls_int.h"
+#include "agent/io/tsan.h"
 #include <grpc/support/alloc.h>
 #include <grpc/support/time.h>
 #include <pthread.h>
@@ -80,8 +81,10 @@ static void *run_poller(void *arg)
     pthread_setname_np(pthread_self(), "grpc client");
     while ((event = grpc_completion_queue_next(p->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL)).type !=
            GRPC_QUEUE_SHUTDOWN)
-        if (event.type == GRPC_OP_COMPLETE)
+        if (event.type == GRPC_OP_COMPLETE) {
+            tsan_acquire(event.tag);
             request_complete(event.tag);
+        }
     grpc_completion_queue_destroy(p->queue);
     mem_free(p);
     grpc_shutdown();
@@ -454,6 +457,7 @@ static enum code start(struct rpc_request *r, const struct rpc_request_options *
     ops[5].data.recv_status_on_client.status = &r->status;
     ops[5].data.recv_status_on_client.status_details = &r->status_text;
     ops[5].data.recv_status_on_client.error_string = &r->error_string;
+    tsan_release(r);
     if (grpc_call_start_batch(r->call, ops, 6, r, NULL) != GRPC_CALL_OK)
         return error_set(&r->error, INVALID, "cannot start a call of %s", o->method);
     return OK;

@@ -3,6 +3,7 @@
 #include "agent/base/mem.h"
 #include "agent/io/grpc_server_int.h"
 #include "agent/io/http_url.h"
+#include "agent/io/tsan.h"
 #include <grpc/support/time.h>
 #include <stdio.h>
 #include <time.h>
@@ -18,6 +19,7 @@ static void take_events(struct rpc_thread *t)
 
         if (event.type == GRPC_QUEUE_SHUTDOWN)
             return;
+        tsan_acquire(event.tag);
         if (event.tag != s) {
             rpc_call_on_event(event.tag, event.success != 0);
             continue;
@@ -259,6 +261,7 @@ void rpc_server_stop(struct rpc_server *s, uint64_t deadline_ms)
     pthread_mutex_lock(&s->lock);
     s->is_stopping = true;
     pthread_mutex_unlock(&s->lock);
+    tsan_release(s);
     grpc_server_shutdown_and_notify(s->grpc, s->threads[0].queue, s);
     pthread_mutex_lock(&s->lock);
     wait_for_calls(s, deadline_ms);

@@ -143,15 +143,20 @@ void http_call_answer_locked(struct http_call *c, unsigned status, struct MHD_Re
     http_call_resume_locked(c);
 }
 
-/* Whether the response is set; asked on libmicrohttpd's thread. */
-static bool is_answered(struct http_call *c)
+/* Asked on libmicrohttpd's thread; the handler answers on any other. */
+static enum call_state state_of(struct http_call *c)
 {
-    bool answered;
+    enum call_state state;
 
     pthread_mutex_lock(&c->server->lock);
-    answered = c->state == CALL_ANSWERED;
+    state = c->state;
     pthread_mutex_unlock(&c->server->lock);
-    return answered;
+    return state;
+}
+
+static bool is_answered(struct http_call *c)
+{
+    return state_of(c) == CALL_ANSWERED;
 }
 
 static enum MHD_Result queue_response(struct http_call *c)
@@ -310,9 +315,14 @@ enum MHD_Result http_call_on_access(void *arg, struct MHD_Connection *mhd, const
         *n_data = 0;
         return rc;
     }
-    if (c->state == CALL_BODY && !is_answered(c))
+    switch (state_of(c)) {
+    case CALL_BODY:
         return dispatch(c);
-    return is_answered(c) ? queue_response(c) : MHD_YES;
+    case CALL_ANSWERED:
+        return queue_response(c);
+    default:
+        return MHD_YES;
+    }
 }
 
 void http_call_on_completed(void *arg, struct MHD_Connection *mhd, void **private, enum MHD_RequestTerminationCode why)
