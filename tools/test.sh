@@ -75,7 +75,7 @@ run_e2e() {
         [ ${#names[@]} -ne 0 ] || return 0
     fi
     say "end-to-end                   (build/logs/e2e/ has a log per test)"
-    /usr/bin/python3 tests/e2e/run.py --bin build/debug/hyagent --release build/hyagent "${names[@]/#/-k}" \
+    /usr/bin/python3 tests/e2e/run.py --jobs "$HY_JOBS" --bin build/debug/hyagent --release build/hyagent "${names[@]/#/-k}" \
         2>"$log.err" </dev/null | tee "$log" | grep --line-buffered -E '^(PASS|FAIL|SKIP) ' || status=$?
     # Which skips are a failure is decided in one place, judge_skips.
     grep -E '^(PASS|FAIL|SKIP) ' "$log" | grep -v '^FAIL tests skipped for want of' >>"$HY_RESULTS" || true

@@ -2,6 +2,7 @@
  * agent/components/loki/source_file.c, sinks are in exporters/. A new component adds two lines here. */
 #include "agent/cli/registry.h"
 
+extern const struct component_type component_discovery_docker;
 extern const struct component_type component_discovery_relabel;
 extern const struct component_type component_local_file;
 extern const struct component_type component_local_file_match;
@@ -30,6 +31,7 @@ extern const struct component_type component_prometheus_remote_write;
 extern const struct component_type component_prometheus_scrape;
 
 const struct component_type *const registry[] = {
+    &component_discovery_docker,
     &component_discovery_relabel,
     &component_local_file,
     &component_local_file_match,

@@ -85,6 +85,7 @@ static void *run_poller(void *arg)
             tsan_acquire(event.tag);
             request_complete(event.tag);
         }
+    tsan_acquire(p);
     grpc_completion_queue_destroy(p->queue);
     mem_free(p);
     grpc_shutdown();
@@ -130,6 +131,7 @@ static void poller_unref(struct poller *p)
     pthread_mutex_unlock(&poller_lock);
     if (!is_last)
         return;
+    tsan_release(p);
     grpc_completion_queue_shutdown(p->queue); /* the thread ends, and frees p */
     if (pthread_equal(thread, pthread_self()))
         pthread_detach(thread); /* a cancelled call was the last user */

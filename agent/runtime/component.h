@@ -40,6 +40,7 @@ struct component_type {
     enum holding holds;
     bool is_source; /* makes items: has a window or clients that wait */
     bool is_sink;   /* ends their way: has a gate and endpoints */
+    bool has_gate;  /* no sink, but may refuse for the sources that reach it (memory_limiter) */
     bool is_singleton; /* no label: logging, livedebugging, ... (configuration blocks) */
 
     /* args: the decoded struct, valid until update gave newer ones (and a barrier passed) or close is done.

@@ -34,7 +34,7 @@ struct host *host_new(struct runtime *rt, const struct config_block *block, stru
     if (account == NULL)
         h->account = mem_zalloc(sizeof *h->account);
     h->account->refs++;
-    if (block->type->is_sink)
+    if (block->type->is_sink || block->type->has_gate)
         h->gate = gate_new();
     h->admission = admission_new();
     h->loop = loops_worker(rt->options.loops, (unsigned)(hash64_stable(block->id) & 0x7fffffff));

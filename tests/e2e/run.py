@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Runs the end-to-end tests, one process each, one after the other.
+"""Runs the end-to-end tests, one process each.
 
-usage: run.py --bin HYAGENT [--release HYAGENT] [--build DIR] [-k TEXT]... [--list] [--keep]
+usage: run.py --bin HYAGENT [--release HYAGENT] [--build DIR] [-k TEXT]... [--jobs N] [--list] [--keep]
 
 --bin      the binary under test (the sanitizer build in ./hy test)
 --release  the release binary, for tests of size and time (they skip without it)
 -k, --filter  only tests whose module.name contains TEXT (may be given more than once)
+--jobs     how many at once (they mostly wait); those that need docker or measure the release binary run alone, last
 Logs: BUILD/logs/e2e/NAME.log. A test whose need of docker, prometheus, node_exporter, sdk or node is not met fails the
 run unless HY_ALLOW_SKIP (comma-separated) names that need; peers (loki, tempo of $HY_PEERS) may be missing."""
 
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -49,6 +51,7 @@ def arguments():
     p.add_argument("--release", type=Path)
     p.add_argument("--build", type=Path, default=REPO / "build")
     p.add_argument("-k", "--filter", action="append", default=[])
+    p.add_argument("--jobs", type=int, default=1)
     p.add_argument("--list", action="store_true")
     p.add_argument("--keep", action="store_true", help="keep the tests' folders")
     p.add_argument("--child", help=argparse.SUPPRESS)
@@ -151,29 +154,36 @@ def main():
     daemon = docker_util.Daemon(args.build) if any("docker" in f.needs for _, f in tests) else None
     tmp_root = tempfile.mkdtemp(prefix="hye2e-")
     why = {}
+
+    def run(test):
+        name, function = test
+        began = time.monotonic()
+        lacks = [n for n in function.needs if why[n]]
+        if lacks:
+            kind = "peers" if lacks[0] in PEERS else lacks[0]
+            word, reason = "SKIP", f"needs {kind}: {why[lacks[0]]}"
+            bad_skips.update(n for n in lacks if n in MUST and n not in allowed)
+        elif args.bin is None and not name.startswith("selfcheck."):
+            word, reason = "FAIL", "--bin was not given"
+        else:
+            code, reason = run_one(args, name, function, logs, tmp_root)
+            word = {0: "PASS", SKIPPED: "SKIP"}.get(code, "FAIL")
+        counts[word] += 1
+        if word == "FAIL":
+            failures.append(name)
+        took = f" ({time.monotonic() - began:.1f} s)"
+        print(f"{word} {name}{took if word != 'SKIP' else ''}{' ' + reason if word != 'PASS' else ''}", flush=True)
+
     try:
-        for name, function in tests:
-            began = time.monotonic()
-            for need in function.needs:
-                if need not in why:
-                    why[need] = missing(need, args.build)
-                    if need == "release" and not args.release:
-                        why[need] = "--release was not given"
-            lacks = [n for n in function.needs if why[n]]
-            if lacks:
-                kind = "peers" if lacks[0] in PEERS else lacks[0]
-                word, reason = "SKIP", f"needs {kind}: {why[lacks[0]]}"
-                bad_skips |= {n for n in lacks if n in MUST and n not in allowed}
-            elif args.bin is None and not name.startswith("selfcheck."):
-                word, reason = "FAIL", "--bin was not given"
-            else:
-                code, reason = run_one(args, name, function, logs, tmp_root)
-                word = {0: "PASS", SKIPPED: "SKIP"}.get(code, "FAIL")
-            counts[word] += 1
-            if word == "FAIL":
-                failures.append(name)
-            took = f" ({time.monotonic() - began:.1f} s)"
-            print(f"{word} {name}{took if word != 'SKIP' else ''}{' ' + reason if word != 'PASS' else ''}", flush=True)
+        for need in {n for _, f in tests for n in f.needs}:
+            why[need] = missing(need, args.build)
+            if need == "release" and not args.release:
+                why[need] = "--release was not given"
+        alone = [t for t in tests if {"docker", "release"} & set(t[1].needs)]
+        with ThreadPoolExecutor(max(1, args.jobs)) as pool:
+            list(pool.map(run, [t for t in tests if t not in alone]))
+        for test in alone:
+            run(test)
     finally:
         if daemon:
             daemon.stop()

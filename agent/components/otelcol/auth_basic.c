@@ -41,9 +41,12 @@ static bool is_equal_in_constant_time(struct slice a, struct slice b)
 static enum code verify(void *self, const struct otel_request *request, struct error *err)
 {
     struct component *c = self;
-    struct slice given = request->header(request->self, "authorization");
+    struct slice given = request->header(request->self, "authorization"), scheme = SLICE_LIT("Basic ");
+    struct slice wanted = slice_from(slice_make(c->header, c->header_len), scheme.len);
 
-    if (is_equal_in_constant_time(slice_make(c->header, c->header_len), given))
+    /* the scheme in any case (RFC 9110, 11.1) */
+    if (slice_eq_nocase(slice_head(given, scheme.len), scheme) &&
+        is_equal_in_constant_time(wanted, slice_from(given, scheme.len)))
         return OK;
     return error_set(err, INVALID, "%s", given.len == 0 ? "no Authorization header" : "wrong user name or password");
 }

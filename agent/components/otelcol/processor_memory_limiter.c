@@ -205,6 +205,7 @@ const struct component_type component_otelcol_processor_memory_limiter = {
     .doc = "Makes the sources in front of it refuse data while memory is short.",
     .args = &args_block,
     .exports = exports,
+    .has_gate = true,
     .create = create,
     .update = update,
     .close = close_component,

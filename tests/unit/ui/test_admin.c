@@ -117,8 +117,15 @@ static void metrics_are_the_text_format(void **state)
     end(&f);
 }
 
+static void find_sink(struct world *w, void *found)
+{
+    (void)w;
+    *(struct fake **)found = fake("fake.sink.a");
+}
+
 static void reload_loads_the_file_and_says_what_changed(void **state)
 {
+    struct fake *found = NULL;
     struct fixture f;
 
     (void)state;
@@ -130,7 +137,8 @@ static void reload_loads_the_file_and_says_what_changed(void **state)
     assert_int_equal(ask(&f, "GET /-/reload", host), 400);
     assert_non_null(strstr(reply, ":2:2: error:"));
     assert_non_null(strstr(reply, "the old one goes on"));
-    assert_non_null(fake("fake.sink.a"));
+    on_control(&f.w, find_sink, &found);
+    assert_non_null(found);
     assert_int_equal(ask(&f, "GET /-/ready", host), 200);
     end(&f);
 }

@@ -6,6 +6,7 @@
 #include "agent/io/docker.h"
 #include "agent/runtime/component.h"
 #include "agent/runtime/http_args.h"
+#include "agent/text/json.h"
 
 struct filter_args {
     struct slice name;

@@ -15,8 +15,13 @@ enum {
     REST_QUIET_MS = 5000,   /* after a rotation: a last line without newline is taken as it is */
     GONE_QUIET_MS = 10000,  /* a deleted file, read to its end */
     AWAY_QUIET_MS = 300000, /* a renamed file, read to its end: its writer may still have it open */
-    CROWDED_TAILS = 8,      /* with more files than that in a row, the quiet ones go */
+    CROWDED_TAILS = 8,      /* with more open files than that, the quiet ones are closed */
     CROWDED_QUIET_MS = 2000,
+    PACKED_TAILS = 24, /* and sooner */
+    PACKED_QUIET_MS = 250,
+    ROTATION_MS = 2000, /* so long after a rotation looks come closely: the next may follow at once */
+    ROTATION_PAUSE_MS = 1,
+    ROTATION_POLL_MS = 20,
 };
 
 static struct tail *newest(const struct follower *f)
@@ -39,11 +44,12 @@ void follower_say(struct follower *f, const char *what, const char *text)
 void follower_wake(struct follower *f, uint64_t after_ms)
 {
     int64_t now = loop_now_ms(f->loop), due = now + (int64_t)after_ms;
+    int64_t pause_ms = now - f->rotated_ms < ROTATION_MS ? ROTATION_PAUSE_MS : EVENT_PAUSE_MS;
 
     if (!f->is_running || f->is_stopped)
         return;
-    if (due < f->last_run_ms + EVENT_PAUSE_MS)
-        due = f->last_run_ms + EVENT_PAUSE_MS;
+    if (due < f->last_run_ms + pause_ms)
+        due = f->last_run_ms + pause_ms;
     if (due >= f->due_ms)
         return;
     f->due_ms = due;
@@ -234,7 +240,7 @@ static void mark_away(struct follower *f, int64_t now)
         struct tail *t = CONTAINER_OF(it, struct tail, link);
 
         if (t->is_at_path)
-            t->away_since_ms = now;
+            t->away_since_ms = f->rotated_ms = now;
         t->is_at_path = false;
     }
 }
@@ -259,7 +265,7 @@ static void look_at_path(struct follower *f, int64_t now)
         bool is_it = is_same(&t->id, &st.id);
 
         if (t->is_at_path && !is_it)
-            t->away_since_ms = now;
+            t->away_since_ms = f->rotated_ms = now;
         t->is_at_path = is_it;
         is_known |= is_it && t->fd >= 0;
     }
@@ -281,7 +287,7 @@ static bool may_close(const struct follower *f, const struct tail *t, int64_t no
         return false;
     if (t->is_gone && is_quiet(t, now, GONE_QUIET_MS))
         return true;
-    if (f->n_tails > CROWDED_TAILS && is_quiet(t, now, CROWDED_QUIET_MS))
+    if (f->n_open > CROWDED_TAILS && is_quiet(t, now, f->n_open > PACKED_TAILS ? PACKED_QUIET_MS : CROWDED_QUIET_MS))
         return true;
     return is_quiet(t, now, AWAY_QUIET_MS) && now - t->away_since_ms >= AWAY_QUIET_MS;
 }
@@ -345,6 +351,8 @@ static void schedule(struct follower *f, enum tail_state state, bool was_active)
         f->idle_ms = shortest;
     if (f->idle_ms > longest)
         f->idle_ms = longest;
+    if (loop_now_ms(f->loop) - f->rotated_ms < ROTATION_MS && (t == NULL || !t->is_at_path))
+        f->idle_ms = ROTATION_POLL_MS;
     follower_wake(f, f->idle_ms);
 }
 
@@ -358,6 +366,9 @@ static void run(void *arg)
     f->last_run_ms = now;
     f->due_ms = INT64_MAX;
     look_at_path(f, now);
+    f->n_open = 0;
+    LIST_EACH (it, &f->tails)
+        f->n_open += CONTAINER_OF(it, struct tail, link)->fd >= 0;
     LIST_EACH_SAFE (it, &f->tails) {
         struct tail *t = CONTAINER_OF(it, struct tail, link);
 
@@ -418,7 +429,7 @@ static void start_on_loop(void *arg)
     f->is_running = true;
     f->is_leaving = f->is_skipped = false;
     f->due_ms = INT64_MAX;
-    f->last_run_ms = INT64_MIN / 2;
+    f->last_run_ms = f->rotated_ms = INT64_MIN / 2;
     metric_add(f->source->active, 1);
     if (record_read(f, &record))
         open_recorded(f, &record);

@@ -129,8 +129,9 @@ struct follower {
     uint64_t affinity;
     struct file_options options;
     struct list tails; /* oldest first; the last stands at path unless it was moved away */
-    size_t n_tails;
+    size_t n_tails, n_open;
     struct timer *timer; /* made on the loop */
+    int64_t rotated_ms;  /* something last left the path */
     int64_t last_run_ms, due_ms, last_ts_ns; /* due_ms INT64_MAX: the timer is off */
     uint64_t idle_ms; /* the poll's present step */
     bool is_running, is_leaving, is_stopped, has_started_once, is_first_set, is_skipped;
@@ -196,7 +197,7 @@ void follower_end(struct follower *f);   /* ended as soon as nothing of it is on
 
 /* --- record (record.c): the files of a path with their offsets, kept beside Alloy's plain position ------------------- */
 
-enum { RECORD_TAILS = 32 };
+enum { RECORD_TAILS = 256 }; /* rotations while nothing is settled */
 struct record {
     struct {
         struct file_identity id;

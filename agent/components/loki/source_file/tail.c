@@ -411,7 +411,7 @@ static enum tail_state read_chunk(struct tail *t, bool with_rest)
     struct file_stat st;
     struct error err = {0};
     struct slice text;
-    uint64_t left;
+    uint64_t left, size_before = t->seen_size;
     char *block;
     enum code rc;
 
@@ -441,7 +441,7 @@ static enum tail_state read_chunk(struct tail *t, bool with_rest)
         mem_free(block); /* a line longer than the chunk: once more, with room for the longest */
     }
     if (rc == AGAIN) {
-        start_over(t, st.size_bytes);
+        start_over(t, size_before);
         return TAIL_MORE;
     }
     if (rc == NOMEM)

@@ -55,6 +55,17 @@ static enum code set_value(struct action *a, const struct value *v, struct error
     return OK;
 }
 
+/* Each group becomes an attribute of its name. */
+static enum code check_groups(const struct regex *pattern, struct error *err)
+{
+    size_t n = regex_group_count(pattern);
+
+    for (size_t i = 1; i <= n; i++)
+        if (regex_group_name(pattern, i).len == 0)
+            return error_set(err, INVALID, "extract: group %zu of the pattern has no name, as in (?P<name>...)", i);
+    return n != 0 ? OK : error_set(err, INVALID, "extract: the pattern has no named group, as in (?P<name>...)");
+}
+
 enum code actions_new(struct actions **out, const struct river_blocks *list, struct error *err)
 {
     const struct action_args *args = list->items;
@@ -75,8 +86,8 @@ enum code actions_new(struct actions **out, const struct river_blocks *list, str
             rc = regex_compile(&a->pattern, args[i].pattern, REGEX_PLAIN, err);
         if (rc == OK && args[i].value != NULL)
             rc = set_value(a, args[i].value, err);
-        if (rc == OK && a->kind == ACTION_EXTRACT && regex_group_count(a->pattern) == 0)
-            rc = error_set(err, INVALID, "extract: the pattern has no named group, as in (?P<name>...)");
+        if (rc == OK && a->kind == ACTION_EXTRACT)
+            rc = check_groups(a->pattern, err);
     }
     if (rc != OK)
         actions_free(all);

@@ -278,8 +278,13 @@ static void the_checkpoint_moves_only_with_settlement(void **state)
 
 static bool has_read_much(void *arg)
 {
+    size_t n;
+
     (void)arg;
-    return sink.n_bytes_held >= 8u * 1024 * 1024;
+    pthread_mutex_lock(&sink.lock);
+    n = sink.n_bytes_held;
+    pthread_mutex_unlock(&sink.lock);
+    return n >= 8u * 1024 * 1024;
 }
 
 static void a_destination_that_does_not_answer_stops_reading_at_the_limit(void **state)
