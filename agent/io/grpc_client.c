@@ -121,6 +121,7 @@ static enum code poller_ref(struct poller **out, struct error *err)
 
 static void poller_unref(struct poller *p)
 {
+    grpc_completion_queue *queue;
     pthread_t thread = p->thread;
     bool is_last;
 
@@ -131,8 +132,9 @@ static void poller_unref(struct poller *p)
     pthread_mutex_unlock(&poller_lock);
     if (!is_last)
         return;
+    queue = p->queue;
     tsan_release(p);
-    grpc_completion_queue_shutdown(p->queue); /* the thread ends, and frees p */
+    grpc_completion_queue_shutdown(queue); /* the thread ends, and frees p */
     if (pthread_equal(thread, pthread_self()))
         pthread_detach(thread); /* a cancelled call was the last user */
     else

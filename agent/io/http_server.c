@@ -244,7 +244,7 @@ static void set_defaults(struct http_server_options *o)
 {
     o->max_header_bytes = o->max_header_bytes != 0 ? o->max_header_bytes : LIMIT_HTTP_HEADER_BYTES;
     o->max_body_bytes = o->max_body_bytes != 0 ? o->max_body_bytes : LIMIT_HTTP_BODY_BYTES;
-    o->max_connections = o->max_connections != 0 ? o->max_connections : 1024;
+    o->max_connections = o->max_connections != 0 ? o->max_connections : 16384;
     o->idle_timeout_s = o->idle_timeout_s != 0 ? o->idle_timeout_s : 60;
     o->body_timeout_s = o->body_timeout_s != 0 ? o->body_timeout_s : 60;
     o->n_threads = o->n_threads != 0 ? o->n_threads : 1;

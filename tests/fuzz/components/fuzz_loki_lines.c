@@ -1,4 +1,5 @@
-/* The docker and cri stages over arbitrary lines: what goes in comes out, joined or not, and nothing is held in the end. */
+/* The docker and cri stages over arbitrary lines: what goes in comes out, joined or not, and nothing is held in the
+ * end. */
 #include "agent/components/loki/process/process.h"
 #include "agent/base/mem.h"
 

@@ -1,7 +1,7 @@
 /* Runs one component alone, by its River text: between a fake source (test.source.logs, .metrics, .otlp) and fake sinks
- * (test.logs, test.metrics, test.otlp) that write down what they get. The test pushes batches on a worker loop, moves the
- * clock, says how the sinks settle. bench_end checks that the books balance, that every ticket was settled exactly once
- * (twice is a BUG in ticket.c) and that all was closed; ASan's leak check does the rest. */
+ * (test.logs, test.metrics, test.otlp) that write down what they get. The test pushes batches on a worker loop, moves
+ * the clock, says how the sinks settle. bench_end checks that the books balance, that every ticket was settled exactly
+ * once (twice is a BUG in ticket.c) and that all was closed; ASan's leak check does the rest. */
 #ifndef TESTS_UNIT_COMPONENTS_HARNESS_H
 #define TESTS_UNIT_COMPONENTS_HARNESS_H
 #include "agent/base/buf.h"
@@ -40,10 +40,10 @@ static struct bench {
     loop_fn fn;
     void *arg;
 
-    struct buf text;  /* what the sinks got, a line per item */
+    struct buf text;             /* what the sinks got, a line per item */
     uint32_t n_items, n_batches; /* likewise */
-    enum outcome outcome; /* how the sinks settle */
-    bool is_holding;      /* they wait for bench_release */
+    enum outcome outcome;        /* how the sinks settle */
+    bool is_holding;             /* they wait for bench_release */
     struct batch *held[BENCH_HELD];
     size_t n_held;
 
@@ -54,7 +54,8 @@ static struct bench {
     struct host *host[3];
 } bench;
 
-/* --- clock ------------------------------------------------------------------------------------------------------------- */
+/* --- clock
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static int64_t bench_wall(void *self)
 {
@@ -74,7 +75,8 @@ static inline void bench_advance(int64_t ns)
     atomic_fetch_add(&bench.mono_ns, ns);
 }
 
-/* --- sinks ------------------------------------------------------------------------------------------------------------- */
+/* --- sinks
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static void bench_write_logs(const struct log_batch *b)
 {
@@ -212,13 +214,15 @@ static void bench_close(void *self, loop_fn done, void *arg)
     done(arg);
 }
 
-/* --- sources ----------------------------------------------------------------------------------------------------------- */
+/* --- sources
+ * ----------------------------------------------------------------------------------------------------------- */
 
 struct bench_args {
     struct river_capsules forward_to;
 };
 
-static enum code bench_source(void **out, struct host *host, const void *args, enum receiver_kind kind, struct error *err)
+static enum code bench_source(void **out, struct host *host, const void *args, enum receiver_kind kind,
+                              struct error *err)
 {
     const struct bench_args *a = args;
     struct bench_component *c = mem_zalloc(sizeof *c);
@@ -248,8 +252,11 @@ static const struct river_field bench_no_fields[] = {RIVER_FIELDS_END};
 static const struct river_block bench_no_args = {.name = "test", .fields = bench_no_fields, .size = 1, .doc = "none"};
 #define BENCH_FORWARD(variable, capsule_type_)                                                                         \
     static const struct river_field variable##_fields[] = {                                                            \
-        {.name = "forward_to", .kind = RIVER_CAPSULE_LIST, .offset = offsetof(struct bench_args, forward_to),           \
-         .capsule = &(capsule_type_), .doc = "where to"},                                                              \
+        {.name = "forward_to",                                                                                         \
+         .kind = RIVER_CAPSULE_LIST,                                                                                   \
+         .offset = offsetof(struct bench_args, forward_to),                                                            \
+         .capsule = &(capsule_type_),                                                                                  \
+         .doc = "where to"},                                                                                           \
         RIVER_FIELDS_END,                                                                                              \
     };                                                                                                                 \
     static const struct river_block variable = {                                                                       \
@@ -260,11 +267,19 @@ BENCH_FORWARD(bench_to_otlp, capsule_otel_consumer);
 static const struct component_export bench_exports[] = {{"receiver", "Receiver", "takes all"}, {NULL, NULL, NULL}};
 
 #define BENCH_SOURCE(variable, name_, args_, create_)                                                                  \
-    static const struct component_type variable = {                                                                    \
-        .name = name_, .doc = "a source", .args = &(args_), .is_source = true, .create = create_, .close = bench_close}
+    static const struct component_type variable = {.name = name_,                                                      \
+                                                   .doc = "a source",                                                  \
+                                                   .args = &(args_),                                                   \
+                                                   .is_source = true,                                                  \
+                                                   .create = create_,                                                  \
+                                                   .close = bench_close}
 #define BENCH_SINK(variable, name_, create_)                                                                           \
-    static const struct component_type variable = {.name = name_, .doc = "a sink", .args = &bench_no_args,             \
-                                                   .exports = bench_exports, .is_sink = true, .create = create_,        \
+    static const struct component_type variable = {.name = name_,                                                      \
+                                                   .doc = "a sink",                                                    \
+                                                   .args = &bench_no_args,                                             \
+                                                   .exports = bench_exports,                                           \
+                                                   .is_sink = true,                                                    \
+                                                   .create = create_,                                                  \
                                                    .close = bench_close}
 BENCH_SOURCE(bench_source_logs_type, "test.source.logs", bench_to_logs, bench_source_logs);
 BENCH_SOURCE(bench_source_metrics_type, "test.source.metrics", bench_to_metrics, bench_source_metrics);
@@ -273,7 +288,8 @@ BENCH_SINK(bench_logs_type, "test.logs", bench_logs_create);
 BENCH_SINK(bench_metrics_type, "test.metrics", bench_metrics_create);
 BENCH_SINK(bench_otlp_type, "test.otlp", bench_otlp_create);
 
-/* --- running ----------------------------------------------------------------------------------------------------------- */
+/* --- running
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static void bench_signal(void *arg)
 {
@@ -375,7 +391,8 @@ static inline void bench_settle(void)
     }
 }
 
-/* Starts an empty agent that knows these types (up to NULL) besides the fakes. The clock stands at 2026-01-01T00:00:00Z. */
+/* Starts an empty agent that knows these types (up to NULL) besides the fakes. The clock stands at
+ * 2026-01-01T00:00:00Z. */
 static inline void bench_begin(const struct component_type *const *types)
 {
     struct runtime_options options;
@@ -461,7 +478,8 @@ static inline void bench_end(void)
     bench_free();
 }
 
-/* --- what the sinks got ------------------------------------------------------------------------------------------------ */
+/* --- what the sinks got
+ * ------------------------------------------------------------------------------------------------ */
 
 /* All of it so far; valid until the next call or push. */
 static inline const char *bench_text(void)
@@ -556,7 +574,8 @@ static inline const struct bench_page *bench_page(const char *id)
     return &page;
 }
 
-/* --- pushing ----------------------------------------------------------------------------------------------------------- */
+/* --- pushing
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static void bench_ticket_done(void *ctx, const struct ticket_result *result)
 {
@@ -634,7 +653,8 @@ static inline void bench_push_lines(const struct bench_line *lines, size_t n)
         uint32_t set = batch_take_labels(&b->base, bench_labels(lines[i].labels));
         struct slice line = arena_copy(&b->base.arena, slice_str(lines[i].line));
 
-        assert_int_equal(log_batch_add(b, set, lines[i].ts_ns != 0 ? lines[i].ts_ns : bench.wall_ns, line, NULL, 0), OK);
+        assert_int_equal(log_batch_add(b, set, lines[i].ts_ns != 0 ? lines[i].ts_ns : bench.wall_ns, line, NULL, 0),
+                         OK);
     }
     bench_push(&b->base, RECEIVES_LOGS, 1);
 }

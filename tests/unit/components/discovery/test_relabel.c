@@ -26,19 +26,24 @@ static void targets_are_rewritten(void **state)
     bench_begin(types);
     exports_are("", "[{__address__ = \"a:1\", x = \"\"}]", "\"output\":[{\"__address__\":\"a:1\"}]");
     exports_are("rule {\n source_labels = [\"x\"]\n regex = \"keep\"\n action = \"keep\"\n}",
-                "[{a = \"1\", x = \"keep\"}, {a = \"2\", x = \"not\"}, {a = \"3\"}]", "\"output\":[{\"a\":\"1\",\"x\":\"keep\"}]");
-    exports_are("rule {\n source_labels = [\"a\", \"b\"]\n regex = \"(.*);(.*)\"\n replacement = \"$2:$1\"\n target_label = \"c\"\n}\n"
+                "[{a = \"1\", x = \"keep\"}, {a = \"2\", x = \"not\"}, {a = \"3\"}]",
+                "\"output\":[{\"a\":\"1\",\"x\":\"keep\"}]");
+    exports_are("rule {\n source_labels = [\"a\", \"b\"]\n regex = \"(.*);(.*)\"\n replacement = \"$2:$1\"\n "
+                "target_label = \"c\"\n}\n"
                 "rule {\n regex = \"a|b\"\n action = \"labeldrop\"\n}",
                 "[{a = \"1\", b = \"2\"}]", "\"output\":[{\"c\":\"2:1\"}]");
-    exports_are("rule {\n source_labels = [\"a\"]\n action = \"drop\"\n regex = \".*\"\n}", "[{a = \"1\"}, {b = \"2\"}]", "\"output\":[]");
-    exports_are("rule {\n regex = \"__meta_(.*)\"\n action = \"labelmap\"\n}", "[{__meta_k = \"v\"}]", "\"output\":[{\"__meta_k\":\"v\",\"k\":\"v\"}]");
+    exports_are("rule {\n source_labels = [\"a\"]\n action = \"drop\"\n regex = \".*\"\n}",
+                "[{a = \"1\"}, {b = \"2\"}]", "\"output\":[]");
+    exports_are("rule {\n regex = \"__meta_(.*)\"\n action = \"labelmap\"\n}", "[{__meta_k = \"v\"}]",
+                "\"output\":[{\"__meta_k\":\"v\",\"k\":\"v\"}]");
     bench_end();
 }
 
 static void dependents_see_each_change(void **state)
 {
     static const char with[] = "discovery.relabel \"a\" {\n targets = [{x = \"%s\"}]\n}\n"
-                               "discovery.relabel \"b\" {\n targets = discovery.relabel.a.output\n rule {\n source_labels = [\"x\"]\n target_label = \"y\"\n}\n}\n";
+                               "discovery.relabel \"b\" {\n targets = discovery.relabel.a.output\n rule {\n "
+                               "source_labels = [\"x\"]\n target_label = \"y\"\n}\n}\n";
     char text[1024];
 
     (void)state;
@@ -58,8 +63,10 @@ static void wrong_rules_are_refused(void **state)
 {
     (void)state;
     bench_begin(types);
-    assert_false(bench_load("discovery.relabel \"r\" {\n targets = []\n rule {\n regex = \"(\"\n target_label = \"x\"\n}\n}\n") &&
-                 bench_page("discovery.relabel.r")->health == HEALTH_HEALTHY);
+    assert_false(
+        bench_load(
+            "discovery.relabel \"r\" {\n targets = []\n rule {\n regex = \"(\"\n target_label = \"x\"\n}\n}\n") &&
+        bench_page("discovery.relabel.r")->health == HEALTH_HEALTHY);
     assert_false(bench_load("discovery.relabel \"r\" {\n targets = []\n rule {\n action = \"nothing\"\n}\n}\n") &&
                  bench_page("discovery.relabel.r")->health == HEALTH_HEALTHY);
     bench_end();

@@ -1,5 +1,5 @@
-/* The masks of pipelines/default.river, read from the file: for each, in the forms it is met in, the secret is gone and the
- * rest is kept. Masks that run to the end of the line or word (Cookie, Slack) take what follows there with them. */
+/* The masks of pipelines/default.river, read from the file: for each, in the forms it is met in, the secret is gone and
+ * the rest is kept. Masks that run to the end of the line or word (Cookie, Slack) take what follows there with them. */
 #include "tests/unit/components/harness.h"
 
 extern const struct component_type component_loki_process;
@@ -25,7 +25,8 @@ static const struct row rows[] = {
     {"user=bob password=hunter2 ip=1", "user=bob password=*** ip=1"},
     {"{\"user\":\"bob\",\"password\":\"hunter2\",\"ip\":1}", "{\"user\":\"bob\",\"password\":\"***\",\"ip\":1}"},
     {"Password: hunter2", "Password: ***"},
-    {"{\"m\":\"{\\\"password\\\":\\\"hunter2\\\",\\\"b\\\":2}\"}", "{\"m\":\"{\\\"password\\\":\\\"***\\\",\\\"b\\\":2}\"}"},
+    {"{\"m\":\"{\\\"password\\\":\\\"hunter2\\\",\\\"b\\\":2}\"}",
+     "{\"m\":\"{\\\"password\\\":\\\"***\\\",\\\"b\\\":2}\"}"},
     {"passwd=hunter2 x", "passwd=*** x"},
     {"{\"pwd\":1234}", "{\"pwd\":***}"},
     {"secret: 'abc' y", "secret: '***' y"},
@@ -55,7 +56,8 @@ static const struct row rows[] = {
     /* Slack */
     {"url=https://hooks.slack.com/services/T0/B0/xyz n=1", "url=https://hooks.slack.com/services/*** n=1"},
     {"POST https://hooks.slack.com/services/T0/B0/xyz", "POST https://hooks.slack.com/services/***"},
-    {"{\"n\":1,\"url\":\"https://hooks.slack.com/services/T0/B0/xyz\"}", "{\"n\":1,\"url\":\"https://hooks.slack.com/services/***"},
+    {"{\"n\":1,\"url\":\"https://hooks.slack.com/services/T0/B0/xyz\"}",
+     "{\"n\":1,\"url\":\"https://hooks.slack.com/services/***"},
     /* S3 */
     {"GET /b/o?X-Amz-Credential=AKIA%2Fus&X-Amz-Date=1&X-Amz-Signature=abc HTTP/1.1",
      "GET /b/o?X-Amz-Credential=***&X-Amz-Date=1&X-Amz-Signature=*** HTTP/1.1"},
@@ -65,10 +67,12 @@ static const struct row rows[] = {
     {"{\"l\":\"squ_0123456789abcdef0123456789abcdef01234567\"}", "{\"l\":\"***\"}"},
     {"X-Login: sqa_0123456789abcdef0123456789abcdef01234567", "X-Login: ***"},
     /* Postgres */
-    {"statement: ALTER ROLE app PASSWORD 'hunter2' VALID UNTIL 'x'", "statement: ALTER ROLE app PASSWORD '***' VALID UNTIL 'x'"},
+    {"statement: ALTER ROLE app PASSWORD 'hunter2' VALID UNTIL 'x'",
+     "statement: ALTER ROLE app PASSWORD '***' VALID UNTIL 'x'"},
     {"{\"q\":\"CREATE USER a PASSWORD 'p w'\",\"n\":1}", "{\"q\":\"CREATE USER a PASSWORD '***'\",\"n\":1}"},
     /* what is no secret */
-    {"the tokens were counted, the password was not asked for", "the tokens were counted, the password was not asked for"},
+    {"the tokens were counted, the password was not asked for",
+     "the tokens were counted, the password was not asked for"},
     {"{\"level\":\"info\",\"msg\":\"ready\",\"port\":8080}", "{\"level\":\"info\",\"msg\":\"ready\",\"port\":8080}"},
 };
 
@@ -93,7 +97,8 @@ static void read_masks(const char *path, struct buf *out)
     block = slice_head(block, slice_find_slice(block, end) + end.len);
     at = slice_find_slice(block, sink);
     assert_true(at < block.len);
-    (void)buf_add_str(out, "test.source.logs \"s\" {\n\tforward_to = [loki.process.masks.receiver]\n}\ntest.logs \"l\" { }\n");
+    (void)buf_add_str(
+        out, "test.source.logs \"s\" {\n\tforward_to = [loki.process.masks.receiver]\n}\ntest.logs \"l\" { }\n");
     (void)buf_add(out, slice_head(block, at));
     (void)buf_add_str(out, "test.logs.l.receiver");
     (void)buf_add(out, slice_from(block, at + sink.len));

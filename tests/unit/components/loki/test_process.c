@@ -5,7 +5,10 @@ extern const struct component_type component_loki_process;
 static const struct component_type *const types[] = {&component_loki_process, NULL};
 
 #define T "1767225600000000000"
-#define X(text) {"app=x", 0, text}
+#define X(text)                                                                                                        \
+    {                                                                                                                  \
+        "app=x", 0, text                                                                                               \
+    }
 #define GOT(text) "{app=\"x\"} " T " " text "\n"
 enum { LINES_MAX = 8 };
 
@@ -21,7 +24,8 @@ static const char *config(const char *stages)
 
     (void)snprintf(text, sizeof text,
                    "test.source.logs \"s\" {\n\tforward_to = [loki.process.p.receiver]\n}\n"
-                   "loki.process \"p\" {\n%s\n\tforward_to = [test.logs.l.receiver]\n}\ntest.logs \"l\" { }\n", stages);
+                   "loki.process \"p\" {\n%s\n\tforward_to = [test.logs.l.receiver]\n}\ntest.logs \"l\" { }\n",
+                   stages);
     return text;
 }
 
@@ -52,29 +56,37 @@ static void run(const struct row *rows, size_t n)
 static void docker_lines_are_read_and_joined(void **state)
 {
     static const struct row rows[] = {
-        {"Docker's own order", "stage.docker { }",
+        {"Docker's own order",
+         "stage.docker { }",
          {X("{\"log\":\"hello\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:01.5Z\"}")},
          "{app=\"x\",stream=\"stdout\"} 1767225601500000000 hello\n"},
-        {"other order and attrs", "stage.docker { }",
+        {"other order and attrs",
+         "stage.docker { }",
          {X("{\"time\":\"2026-01-01T00:00:02Z\",\"attrs\":{\"a\":\"b\"},\"stream\":\"stderr\",\"log\":\"hi\\n\"}")},
          "{app=\"x\",stream=\"stderr\"} 1767225602000000000 hi\n"},
-        {"escapes", "stage.docker { }",
-         {X("{\"log\":\"a\\\"b\\\\ \\u00e9\\tz\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:01.000000001Z\"}")},
+        {"escapes",
+         "stage.docker { }",
+         {X("{\"log\":\"a\\\"b\\\\ "
+            "\\u00e9\\tz\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:01.000000001Z\"}")},
          "{app=\"x\",stream=\"stdout\"} 1767225601000000001 a\"b\\ \xc3\xa9\tz\n"},
-        {"parts", "stage.docker { }",
+        {"parts",
+         "stage.docker { }",
          {X("{\"log\":\"one \",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:01Z\"}"),
           X("{\"log\":\"other\\n\",\"stream\":\"stderr\",\"time\":\"2026-01-01T00:00:02Z\"}"),
           X("{\"log\":\"two \",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:03Z\"}"),
           X("{\"log\":\"three\\n\",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:04Z\"}")},
          "{app=\"x\",stream=\"stderr\"} 1767225602000000000 other\n"
          "{app=\"x\",stream=\"stdout\"} 1767225604000000000 one two three\n"},
-        {"parts at the end go out when it drains", "stage.docker { }",
+        {"parts at the end go out when it drains",
+         "stage.docker { }",
          {X("{\"log\":\"cut\",\"stream\":\"stdout\",\"time\":\"2026-01-01T00:00:01Z\"}")},
          "{app=\"x\",stream=\"stdout\"} 1767225601000000000 cut\n"},
-        {"what is not Docker's passes", "stage.docker { }",
+        {"what is not Docker's passes",
+         "stage.docker { }",
          {X("plain text"), X("{\"log\":5}"), X("{\"log\":\"broken"), X(""), X("[1]"), X("{}")},
          GOT("plain text") GOT("{\"log\":5}") GOT("{\"log\":\"broken") GOT("") GOT("[1]") GOT("{}")},
-        {"a damaged time keeps the line's", "stage.docker { }",
+        {"a damaged time keeps the line's",
+         "stage.docker { }",
          {X("{\"log\":\"a\\n\",\"stream\":\"stdout\",\"time\":\"yesterday at about five o'clock\"}")},
          "{app=\"x\",stream=\"stdout\"} " T " a\n"},
     };
@@ -86,30 +98,48 @@ static void docker_lines_are_read_and_joined(void **state)
 static void cri_lines_are_read_and_joined(void **state)
 {
     static const struct row rows[] = {
-        {"full", "stage.cri { }", {X("2026-01-01T00:00:01.5Z stdout F hello world")},
+        {"full",
+         "stage.cri { }",
+         {X("2026-01-01T00:00:01.5Z stdout F hello world")},
          "{app=\"x\",stream=\"stdout\"} 1767225601500000000 hello world\n"},
-        {"an empty line", "stage.cri { }", {X("2026-01-01T00:00:01Z stdout F ")},
+        {"an empty line",
+         "stage.cri { }",
+         {X("2026-01-01T00:00:01Z stdout F ")},
          "{app=\"x\",stream=\"stdout\"} 1767225601000000000 \n"},
-        {"a zone with an offset", "stage.cri { }", {X("2026-01-01T09:00:01+09:00 stderr F x")},
+        {"a zone with an offset",
+         "stage.cri { }",
+         {X("2026-01-01T09:00:01+09:00 stderr F x")},
          "{app=\"x\",stream=\"stderr\"} 1767225601000000000 x\n"},
-        {"streams are joined apart", "stage.cri { }",
+        {"streams are joined apart",
+         "stage.cri { }",
          {X("2026-01-01T00:00:01Z stdout P a"), X("2026-01-01T00:00:02Z stderr P 1"),
           X("2026-01-01T00:00:03Z stdout F b"), X("2026-01-01T00:00:04Z stderr F 2")},
-         "{app=\"x\",stream=\"stdout\"} 1767225603000000000 ab\n{app=\"x\",stream=\"stderr\"} 1767225604000000000 12\n"},
-        {"pods are joined apart", "stage.cri { }",
-         {{"pod=a", 0, "2026-01-01T00:00:01Z stdout P a"}, {"pod=b", 0, "2026-01-01T00:00:02Z stdout P b"},
-          {"pod=b", 0, "2026-01-01T00:00:03Z stdout F 2"}, {"pod=a", 0, "2026-01-01T00:00:04Z stdout F 1"}},
-         "{pod=\"b\",stream=\"stdout\"} 1767225603000000000 b2\n{pod=\"a\",stream=\"stdout\"} 1767225604000000000 a1\n"},
-        {"over the limit it goes on in pieces", "stage.cri {\n max_partial_line_size = \"6B\"\n}",
+         "{app=\"x\",stream=\"stdout\"} 1767225603000000000 ab\n{app=\"x\",stream=\"stderr\"} 1767225604000000000 "
+         "12\n"},
+        {"pods are joined apart",
+         "stage.cri { }",
+         {{"pod=a", 0, "2026-01-01T00:00:01Z stdout P a"},
+          {"pod=b", 0, "2026-01-01T00:00:02Z stdout P b"},
+          {"pod=b", 0, "2026-01-01T00:00:03Z stdout F 2"},
+          {"pod=a", 0, "2026-01-01T00:00:04Z stdout F 1"}},
+         "{pod=\"b\",stream=\"stdout\"} 1767225603000000000 b2\n{pod=\"a\",stream=\"stdout\"} 1767225604000000000 "
+         "a1\n"},
+        {"over the limit it goes on in pieces",
+         "stage.cri {\n max_partial_line_size = \"6B\"\n}",
          {X("2026-01-01T00:00:01Z stdout P abcd"), X("2026-01-01T00:00:02Z stdout P efgh"),
           X("2026-01-01T00:00:03Z stdout P ijklmnop"), X("2026-01-01T00:00:04Z stdout F q")},
-         "{app=\"x\",stream=\"stdout\"} 1767225601000000000 abcd\n{app=\"x\",stream=\"stdout\"} 1767225602000000000 efgh\n"
-         "{app=\"x\",stream=\"stdout\"} 1767225603000000000 ijklmnop\n{app=\"x\",stream=\"stdout\"} 1767225604000000000 q\n"},
-        {"more streams than are held pass unjoined", "stage.cri {\n max_partial_lines = 1\n}",
-         {{"pod=a", 0, "2026-01-01T00:00:01Z stdout P a"}, {"pod=b", 0, "2026-01-01T00:00:02Z stdout P b"},
+         "{app=\"x\",stream=\"stdout\"} 1767225601000000000 abcd\n{app=\"x\",stream=\"stdout\"} 1767225602000000000 "
+         "efgh\n"
+         "{app=\"x\",stream=\"stdout\"} 1767225603000000000 ijklmnop\n{app=\"x\",stream=\"stdout\"} "
+         "1767225604000000000 q\n"},
+        {"more streams than are held pass unjoined",
+         "stage.cri {\n max_partial_lines = 1\n}",
+         {{"pod=a", 0, "2026-01-01T00:00:01Z stdout P a"},
+          {"pod=b", 0, "2026-01-01T00:00:02Z stdout P b"},
           {"pod=a", 0, "2026-01-01T00:00:03Z stdout F 1"}},
          "{pod=\"b\",stream=\"stdout\"} 1767225602000000000 b\n{pod=\"a\",stream=\"stdout\"} 1767225603000000000 a1\n"},
-        {"what is not the kubelet's passes", "stage.cri { }",
+        {"what is not the kubelet's passes",
+         "stage.cri { }",
          {X("hello"), X("2026-01-01T00:00:01Z stdlog F x"), X("2026-01-01T00:00:01Z stdout X x"), X("")},
          GOT("hello") GOT("2026-01-01T00:00:01Z stdlog F x") GOT("2026-01-01T00:00:01Z stdout X x") GOT("")},
     };
@@ -118,7 +148,9 @@ static void cri_lines_are_read_and_joined(void **state)
     RUN(rows);
 }
 
-#define JSON_OUT(expr) "stage.json {\n expressions = {v = " expr "}\n}\nstage.template {\n source = \"o\"\n template = \"<{{ .v }}>\"\n}\nstage.output {\n source = \"o\"\n}"
+#define JSON_OUT(expr)                                                                                                 \
+    "stage.json {\n expressions = {v = " expr                                                                          \
+    "}\n}\nstage.template {\n source = \"o\"\n template = \"<{{ .v }}>\"\n}\nstage.output {\n source = \"o\"\n}"
 
 static void values_are_extracted(void **state)
 {
@@ -134,21 +166,38 @@ static void values_are_extracted(void **state)
         {"past 64 bits", JSON_OUT("\"n\""), {X("{\"n\":1.25e2}")}, GOT("<125>")},
         {"bool", JSON_OUT("\"n\""), {X("{\"n\":true}")}, GOT("<true>")},
         {"an object is JSON", JSON_OUT("\"n\""), {X("{\"n\":{\"a\":[1,\"b\"]}}")}, GOT("<{\"a\":[1,\"b\"]}>")},
-        {"another source", "stage.json {\n expressions = {inner = \"\"}\n}\nstage.json {\n source = \"inner\"\n expressions = {v = \"\"}\n}\n"
-         "stage.output {\n source = \"v\"\n}", {X("{\"inner\":\"{\\\"v\\\":\\\"in\\\"}\"}")}, GOT("in")},
-        {"no JSON passes", "stage.json {\n expressions = {v = \"\"}\n}\nstage.output {\n source = \"v\"\n}", {X("no"), X("{")},
+        {"another source",
+         "stage.json {\n expressions = {inner = \"\"}\n}\nstage.json {\n source = \"inner\"\n expressions = {v = "
+         "\"\"}\n}\n"
+         "stage.output {\n source = \"v\"\n}",
+         {X("{\"inner\":\"{\\\"v\\\":\\\"in\\\"}\"}")},
+         GOT("in")},
+        {"no JSON passes",
+         "stage.json {\n expressions = {v = \"\"}\n}\nstage.output {\n source = \"v\"\n}",
+         {X("no"), X("{")},
          GOT("no") GOT("{")},
-        {"no JSON is dropped when told", "stage.json {\n expressions = {v = \"\"}\n drop_malformed = true\n}", {X("no"), X("{}")},
+        {"no JSON is dropped when told",
+         "stage.json {\n expressions = {v = \"\"}\n drop_malformed = true\n}",
+         {X("no"), X("{}")},
          GOT("{}")},
-        {"null is not set as label", "stage.json {\n expressions = {v = \"\"}\n}\nstage.labels {\n values = {v = \"\"}\n}",
-         {X("{\"v\":null}")}, GOT("{\"v\":null}")},
-        {"logfmt", "stage.logfmt {\n mapping = {lvl = \"level\", msg = \"\"}\n}\nstage.labels {\n values = {lvl = \"\"}\n}\n"
-         "stage.output {\n source = \"msg\"\n}", {X("level=info msg=\"all is \\\"well\\\"\" dur=3ms")},
+        {"null is not set as label",
+         "stage.json {\n expressions = {v = \"\"}\n}\nstage.labels {\n values = {v = \"\"}\n}",
+         {X("{\"v\":null}")},
+         GOT("{\"v\":null}")},
+        {"logfmt",
+         "stage.logfmt {\n mapping = {lvl = \"level\", msg = \"\"}\n}\nstage.labels {\n values = {lvl = \"\"}\n}\n"
+         "stage.output {\n source = \"msg\"\n}",
+         {X("level=info msg=\"all is \\\"well\\\"\" dur=3ms")},
          "{app=\"x\",lvl=\"info\"} " T " all is \"well\"\n"},
-        {"regex", "stage.regex {\n expression = \"^(?P<level>\\\\w+) (?P<rest>.*)$\"\n}\nstage.labels {\n values = {level = \"\"}\n}\n"
-         "stage.output {\n source = \"rest\"\n}", {X("WARN it is late"), X("nomatch")},
+        {"regex",
+         "stage.regex {\n expression = \"^(?P<level>\\\\w+) (?P<rest>.*)$\"\n}\nstage.labels {\n values = {level = "
+         "\"\"}\n}\n"
+         "stage.output {\n source = \"rest\"\n}",
+         {X("WARN it is late"), X("nomatch")},
          "{app=\"x\",level=\"WARN\"} " T " it is late\n" GOT("nomatch")},
-        {"labels from groups", "stage.regex {\n expression = \"(?P<a>x)?(?P<b>y)\"\n labels_from_groups = true\n}", {X("y")},
+        {"labels from groups",
+         "stage.regex {\n expression = \"(?P<a>x)?(?P<b>y)\"\n labels_from_groups = true\n}",
+         {X("y")},
          "{app=\"x\",b=\"y\"} " T " y\n"},
         {"labels an entry came with can be read", "stage.output {\n source = \"app\"\n}", {X("line")}, GOT("x")},
     };
@@ -160,27 +209,54 @@ static void values_are_extracted(void **state)
 static void texts_are_rewritten(void **state)
 {
     static const struct row rows[] = {
-        {"the group, not the match", "stage.replace {\n expression = \"password=(\\\\S+)\"\n replace = \"***\"\n}",
-         {X("user=a password=b c")}, GOT("user=a password=*** c")},
-        {"several matches and groups", "stage.replace {\n expression = \"(\\\\d)-(\\\\d)\"\n replace = \"n\"\n}", {X("1-2 3-4.")},
+        {"the group, not the match",
+         "stage.replace {\n expression = \"password=(\\\\S+)\"\n replace = \"***\"\n}",
+         {X("user=a password=b c")},
+         GOT("user=a password=*** c")},
+        {"several matches and groups",
+         "stage.replace {\n expression = \"(\\\\d)-(\\\\d)\"\n replace = \"n\"\n}",
+         {X("1-2 3-4.")},
          GOT("n-n n-n.")},
         {"nothing instead", "stage.replace {\n expression = \"(b)\"\n replace = \"\"\n}", {X("abcb")}, GOT("ac")},
-        {"template", "stage.replace {\n expression = \"(\\\\w+)!\"\n replace = \"{{ .Value | ToUpper }}\"\n}", {X("say hey! ho")},
+        {"template",
+         "stage.replace {\n expression = \"(\\\\w+)!\"\n replace = \"{{ .Value | ToUpper }}\"\n}",
+         {X("say hey! ho")},
          GOT("say HEY! ho")},
-        {"a group in a group goes with it", "stage.replace {\n expression = \"(a(b)c)\"\n replace = \"-\"\n}", {X("xabcx")}, GOT("x-x")},
-        {"an empty match does not hang", "stage.replace {\n expression = \"(z*)\"\n replace = \"-\"\n}", {X("ab")}, GOT("-a-b-")},
-        {"in an extracted text", "stage.json {\n expressions = {v = \"\"}\n}\nstage.replace {\n source = \"v\"\n expression = \"(\\\\d+)\"\n replace = \"#\"\n}\n"
-         "stage.output {\n source = \"v\"\n}", {X("{\"v\":\"a12b\"}")}, GOT("a#b")},
-        {"named groups are extracted as replaced", "stage.replace {\n expression = \"id=(?P<id>\\\\d+)\"\n replace = \"N\"\n}\n"
-         "stage.labels {\n values = {id = \"\"}\n}", {X("id=5")}, "{app=\"x\",id=\"N\"} " T " id=N\n"},
-        {"a failing template masks", "stage.replace {\n expression = \"k=(\\\\S+)\"\n replace = \"{{ index .Value 99 }}\"\n}",
-         {X("k=secret end")}, GOT("k=*** end")},
-        {"template over extracted texts", "stage.regex {\n expression = \"(?P<a>\\\\w+) (?P<b>\\\\w+)\"\n}\nstage.template {\n source = \"new\"\n"
-         " template = \"{{ .b }}-{{ .a }} {{ .Entry }}\"\n}\nstage.output {\n source = \"new\"\n}", {X("one two")},
+        {"a group in a group goes with it",
+         "stage.replace {\n expression = \"(a(b)c)\"\n replace = \"-\"\n}",
+         {X("xabcx")},
+         GOT("x-x")},
+        {"an empty match does not hang",
+         "stage.replace {\n expression = \"(z*)\"\n replace = \"-\"\n}",
+         {X("ab")},
+         GOT("-a-b-")},
+        {"in an extracted text",
+         "stage.json {\n expressions = {v = \"\"}\n}\nstage.replace {\n source = \"v\"\n expression = \"(\\\\d+)\"\n "
+         "replace = \"#\"\n}\n"
+         "stage.output {\n source = \"v\"\n}",
+         {X("{\"v\":\"a12b\"}")},
+         GOT("a#b")},
+        {"named groups are extracted as replaced",
+         "stage.replace {\n expression = \"id=(?P<id>\\\\d+)\"\n replace = \"N\"\n}\n"
+         "stage.labels {\n values = {id = \"\"}\n}",
+         {X("id=5")},
+         "{app=\"x\",id=\"N\"} " T " id=N\n"},
+        {"a failing template masks",
+         "stage.replace {\n expression = \"k=(\\\\S+)\"\n replace = \"{{ index .Value 99 }}\"\n}",
+         {X("k=secret end")},
+         GOT("k=*** end")},
+        {"template over extracted texts",
+         "stage.regex {\n expression = \"(?P<a>\\\\w+) (?P<b>\\\\w+)\"\n}\nstage.template {\n source = \"new\"\n"
+         " template = \"{{ .b }}-{{ .a }} {{ .Entry }}\"\n}\nstage.output {\n source = \"new\"\n}",
+         {X("one two")},
          GOT("two-one one two")},
-        {"an empty result takes the text away", "stage.template {\n source = \"app\"\n template = \"\"\n}\nstage.labels {\n values = {y = \"app\"}\n}",
-         {X("l")}, GOT("l")},
-        {"colours", "stage.decolorize { }", {X("\x1b[1;31mred\x1b[0m and \x1b[Kplain"), X("none"), X("\x1b[31")},
+        {"an empty result takes the text away",
+         "stage.template {\n source = \"app\"\n template = \"\"\n}\nstage.labels {\n values = {y = \"app\"}\n}",
+         {X("l")},
+         GOT("l")},
+        {"colours",
+         "stage.decolorize { }",
+         {X("\x1b[1;31mred\x1b[0m and \x1b[Kplain"), X("none"), X("\x1b[31")},
          GOT("red and plain") GOT("none") GOT("")},
     };
 
@@ -188,24 +264,45 @@ static void texts_are_rewritten(void **state)
     RUN(rows);
 }
 
-#define TIME(format_and_more) "stage.regex {\n expression = \"^(?P<t>[^|]*)\\\\|\"\n}\nstage.timestamp {\n source = \"t\"\n " format_and_more "\n}"
+#define TIME(format_and_more)                                                                                          \
+    "stage.regex {\n expression = \"^(?P<t>[^|]*)\\\\|\"\n}\nstage.timestamp {\n source = \"t\"\n " format_and_more    \
+    "\n}"
 
 static void times_are_set(void **state)
 {
     static const struct row rows[] = {
-        {"RFC3339", TIME("format = \"RFC3339\""), {X("2026-01-01T00:00:05Z|a")}, "{app=\"x\"} 1767225605000000000 2026-01-01T00:00:05Z|a\n"},
-        {"UnixMs", TIME("format = \"UnixMs\""), {X("1767225605123|a")}, "{app=\"x\"} 1767225605123000000 1767225605123|a\n"},
-        {"Unix with a fraction", TIME("format = \"Unix\""), {X("1767225605.5|a")}, "{app=\"x\"} 1767225605500000000 1767225605.5|a\n"},
-        {"layout in a place", TIME("format = \"2006-01-02 15:04:05\"\n location = \"Asia/Seoul\""), {X("2026-01-01 09:00:05|a")},
-         "{app=\"x\"} 1767225605000000000 2026-01-01 09:00:05|a\n"},
-        {"fallback", TIME("format = \"RFC3339\"\n fallback_formats = [\"UnixMs\"]"), {X("1767225605123|a")},
+        {"RFC3339",
+         TIME("format = \"RFC3339\""),
+         {X("2026-01-01T00:00:05Z|a")},
+         "{app=\"x\"} 1767225605000000000 2026-01-01T00:00:05Z|a\n"},
+        {"UnixMs",
+         TIME("format = \"UnixMs\""),
+         {X("1767225605123|a")},
          "{app=\"x\"} 1767225605123000000 1767225605123|a\n"},
-        {"fudge stays right behind", TIME("format = \"RFC3339\""), {X("2026-01-01T00:00:05Z|a"), X("?|b"), X("?|c"), {"app=y", 0, "?|d"}},
+        {"Unix with a fraction",
+         TIME("format = \"Unix\""),
+         {X("1767225605.5|a")},
+         "{app=\"x\"} 1767225605500000000 1767225605.5|a\n"},
+        {"layout in a place",
+         TIME("format = \"2006-01-02 15:04:05\"\n location = \"Asia/Seoul\""),
+         {X("2026-01-01 09:00:05|a")},
+         "{app=\"x\"} 1767225605000000000 2026-01-01 09:00:05|a\n"},
+        {"fallback",
+         TIME("format = \"RFC3339\"\n fallback_formats = [\"UnixMs\"]"),
+         {X("1767225605123|a")},
+         "{app=\"x\"} 1767225605123000000 1767225605123|a\n"},
+        {"fudge stays right behind",
+         TIME("format = \"RFC3339\""),
+         {X("2026-01-01T00:00:05Z|a"), X("?|b"), X("?|c"), {"app=y", 0, "?|d"}},
          "{app=\"x\"} 1767225605000000000 2026-01-01T00:00:05Z|a\n{app=\"x\"} 1767225605000000001 ?|b\n"
          "{app=\"x\"} 1767225605000000002 ?|c\n{app=\"y\"} " T " ?|d\n"},
-        {"fudge without a time before keeps the line's", TIME("format = \"RFC3339\""), {X("?|a"), {"app=x", 1767225601000000000, "?|b"}},
+        {"fudge without a time before keeps the line's",
+         TIME("format = \"RFC3339\""),
+         {X("?|a"), {"app=x", 1767225601000000000, "?|b"}},
          GOT("?|a") "{app=\"x\"} 1767225601000000000 ?|b\n"},
-        {"skip", TIME("format = \"RFC3339\"\n action_on_failure = \"skip\""), {X("2026-01-01T00:00:05Z|a"), X("?|b")},
+        {"skip",
+         TIME("format = \"RFC3339\"\n action_on_failure = \"skip\""),
+         {X("2026-01-01T00:00:05Z|a"), X("?|b")},
          "{app=\"x\"} 1767225605000000000 2026-01-01T00:00:05Z|a\n" GOT("?|b")},
     };
 
@@ -216,22 +313,46 @@ static void times_are_set(void **state)
 static void labels_are_changed(void **state)
 {
     static const struct row rows[] = {
-        {"static", "stage.static_labels {\n values = {env = \"prod\", app = \"y\"}\n}", {X("l")}, "{app=\"y\",env=\"prod\"} " T " l\n"},
+        {"static",
+         "stage.static_labels {\n values = {env = \"prod\", app = \"y\"}\n}",
+         {X("l")},
+         "{app=\"y\",env=\"prod\"} " T " l\n"},
         {"drop", "stage.label_drop {\n values = [\"a\", \"nope\"]\n}", {{"a=1,b=2", 0, "l"}}, "{b=\"2\"} " T " l\n"},
         {"keep", "stage.label_keep {\n values = [\"b\"]\n}", {{"a=1,b=2,c=3", 0, "l"}}, "{b=\"2\"} " T " l\n"},
-        {"metadata moves a label", "stage.structured_metadata {\n values = {pod = \"\", id = \"b\"}\n}", {{"pod=p,b=2,c=3", 0, "l"}},
+        {"metadata moves a label",
+         "stage.structured_metadata {\n values = {pod = \"\", id = \"b\"}\n}",
+         {{"pod=p,b=2,c=3", 0, "l"}},
          "{c=\"3\"} " T " l [pod=p] [id=2]\n"},
-        {"metadata from what is extracted", "stage.logfmt {\n mapping = {t = \"trace\"}\n}\nstage.structured_metadata {\n values = {trace_id = \"t\", gone = \"\"}\n}",
-         {X("trace=abc")}, "{app=\"x\"} " T " trace=abc [trace_id=abc]\n"},
-        {"metadata by expression", "stage.structured_metadata {\n regex = \"^k8s_.*\"\n}\nstage.label_drop {\n values = [\"b\"]\n}",
-         {{"a=0,b=0,k8s_1=1,k8s_2=2,k8s_3=3,z=9", 0, "l"}}, "{a=\"0\",z=\"9\"} " T " l [k8s_3=3] [k8s_2=2] [k8s_1=1]\n"},
-        {"all labels match", "stage.structured_metadata {\n regex = \".*\"\n}", {{"a=1,b=2", 0, "l"}}, "{} " T " l [b=2] [a=1]\n"},
-        {"metadata after a change", "stage.static_labels {\n values = {k8s_n = \"n\"}\n}\nstage.structured_metadata {\n regex = \"k8s_\"\n}",
-         {{"k8s_a=1,q=2", 0, "l"}}, "{q=\"2\"} " T " l [k8s_n=n] [k8s_a=1]\n"},
-        {"metadata is dropped", "stage.structured_metadata {\n values = {a = \"\", b = \"\"}\n}\nstage.structured_metadata_drop {\n values = [\"a\"]\n}",
-         {{"a=1,b=2,c=3", 0, "l"}}, "{c=\"3\"} " T " l [b=2]\n"},
-        {"tenant", "stage.tenant {\n label = \"team\"\n}", {{"team=t", 0, "l"}}, "{__tenant_id__=\"t\",team=\"t\"} " T " l\n"},
-        {"tenant by value", "stage.tenant {\n value = \"v\"\n}", {{"a=1", 0, "l"}}, "{__tenant_id__=\"v\",a=\"1\"} " T " l\n"},
+        {"metadata from what is extracted",
+         "stage.logfmt {\n mapping = {t = \"trace\"}\n}\nstage.structured_metadata {\n values = {trace_id = \"t\", "
+         "gone = \"\"}\n}",
+         {X("trace=abc")},
+         "{app=\"x\"} " T " trace=abc [trace_id=abc]\n"},
+        {"metadata by expression",
+         "stage.structured_metadata {\n regex = \"^k8s_.*\"\n}\nstage.label_drop {\n values = [\"b\"]\n}",
+         {{"a=0,b=0,k8s_1=1,k8s_2=2,k8s_3=3,z=9", 0, "l"}},
+         "{a=\"0\",z=\"9\"} " T " l [k8s_3=3] [k8s_2=2] [k8s_1=1]\n"},
+        {"all labels match",
+         "stage.structured_metadata {\n regex = \".*\"\n}",
+         {{"a=1,b=2", 0, "l"}},
+         "{} " T " l [b=2] [a=1]\n"},
+        {"metadata after a change",
+         "stage.static_labels {\n values = {k8s_n = \"n\"}\n}\nstage.structured_metadata {\n regex = \"k8s_\"\n}",
+         {{"k8s_a=1,q=2", 0, "l"}},
+         "{q=\"2\"} " T " l [k8s_n=n] [k8s_a=1]\n"},
+        {"metadata is dropped",
+         "stage.structured_metadata {\n values = {a = \"\", b = \"\"}\n}\nstage.structured_metadata_drop {\n values = "
+         "[\"a\"]\n}",
+         {{"a=1,b=2,c=3", 0, "l"}},
+         "{c=\"3\"} " T " l [b=2]\n"},
+        {"tenant",
+         "stage.tenant {\n label = \"team\"\n}",
+         {{"team=t", 0, "l"}},
+         "{__tenant_id__=\"t\",team=\"t\"} " T " l\n"},
+        {"tenant by value",
+         "stage.tenant {\n value = \"v\"\n}",
+         {{"a=1", 0, "l"}},
+         "{__tenant_id__=\"v\",a=\"1\"} " T " l\n"},
         {"tenant that is not there", "stage.tenant {\n source = \"nope\"\n}", {X("l")}, GOT("l")},
     };
 
@@ -244,16 +365,23 @@ static void lines_are_dropped(void **state)
     static const char logfmt[] = "stage.logfmt {\n mapping = {a = \"\", b = \"\"}\n}\n";
     static char with[8][512];
     static const char *const drops[] = {
-        "stage.drop {\n source = \"a\"\n}", "stage.drop {\n source = \"a\"\n value = \"1\"\n}",
-        "stage.drop {\n source = \"a\"\n expression = \"^1\"\n}", "stage.drop {\n source = \"a,b\"\n}",
+        "stage.drop {\n source = \"a\"\n}",
+        "stage.drop {\n source = \"a\"\n value = \"1\"\n}",
+        "stage.drop {\n source = \"a\"\n expression = \"^1\"\n}",
+        "stage.drop {\n source = \"a,b\"\n}",
         "stage.drop {\n source = \"a,b\"\n separator = \"#\"\n expression = \"^1#2$\"\n}",
         "stage.drop {\n source = \"a,b\"\n expression = \"^2$\"\n}",
     };
     struct row rows[] = {
         {"by expression", "stage.drop {\n expression = \"DEBUG|TRACE\"\n}", {X("a DEBUG"), X("b INFO")}, GOT("b INFO")},
         {"by length", "stage.drop {\n longer_than = \"4B\"\n}", {X("1234"), X("12345")}, GOT("1234")},
-        {"by age", "stage.drop {\n older_than = \"1h\"\n}", {{"app=x", 1767221999000000000, "old"}, X("new")}, GOT("new")},
-        {"both must hold", "stage.drop {\n longer_than = \"4B\"\n expression = \"x\"\n}", {X("x"), X("12345"), X("1234x")},
+        {"by age",
+         "stage.drop {\n older_than = \"1h\"\n}",
+         {{"app=x", 1767221999000000000, "old"}, X("new")},
+         GOT("new")},
+        {"both must hold",
+         "stage.drop {\n longer_than = \"4B\"\n expression = \"x\"\n}",
+         {X("x"), X("12345"), X("1234x")},
          GOT("x") GOT("12345")},
         {"a source that is there", with[0], {X("a=1"), X("b=1")}, GOT("b=1")},
         {"a value", with[1], {X("a=1"), X("a=12"), X("b=1")}, GOT("a=12") GOT("b=1")},
@@ -273,20 +401,38 @@ static void matching_lines_go_their_own_way(void **state)
 {
 #define MARK "stage.static_labels {\n values = {m = \"1\"}\n}"
     static const struct row rows[] = {
-        {"equal", "stage.match {\n selector = \"{app=\\\"x\\\"}\"\n " MARK "\n}", {X("a"), {"app=y", 0, "b"}},
+        {"equal",
+         "stage.match {\n selector = \"{app=\\\"x\\\"}\"\n " MARK "\n}",
+         {X("a"), {"app=y", 0, "b"}},
          "{app=\"x\",m=\"1\"} " T " a\n{app=\"y\"} " T " b\n"},
-        {"not equal, absent", "stage.match {\n selector = \"{app!=\\\"x\\\", no=\\\"\\\"}\"\n " MARK "\n}", {X("a"), {"app=y", 0, "b"}},
+        {"not equal, absent",
+         "stage.match {\n selector = \"{app!=\\\"x\\\", no=\\\"\\\"}\"\n " MARK "\n}",
+         {X("a"), {"app=y", 0, "b"}},
          GOT("a") "{app=\"y\",m=\"1\"} " T " b\n"},
-        {"expressions are anchored", "stage.match {\n selector = \"{app=~\\\"x|y.\\\"}\"\n " MARK "\n}", {X("a"), {"app=y", 0, "b"}, {"app=yz", 0, "c"}},
+        {"expressions are anchored",
+         "stage.match {\n selector = \"{app=~\\\"x|y.\\\"}\"\n " MARK "\n}",
+         {X("a"), {"app=y", 0, "b"}, {"app=yz", 0, "c"}},
          "{app=\"x\",m=\"1\"} " T " a\n{app=\"y\"} " T " b\n{app=\"yz\",m=\"1\"} " T " c\n"},
-        {"line filters", "stage.match {\n selector = \"{app=\\\"x\\\"} |= \\\"err\\\" != \\\"no\\\" |~ `\\\\d+` !~ \\\"9$\\\"\"\n " MARK "\n}",
+        {"line filters",
+         "stage.match {\n selector = \"{app=\\\"x\\\"} |= \\\"err\\\" != \\\"no\\\" |~ `\\\\d+` !~ \\\"9$\\\"\"\n " MARK
+         "\n}",
          {X("err 5"), X("err no 5"), X("err"), X("err 9")},
          "{app=\"x\",m=\"1\"} " T " err 5\n" GOT("err no 5") GOT("err") GOT("err 9")},
-        {"drop", "stage.match {\n selector = \"{app=\\\"x\\\"} |= \\\"ping\\\"\"\n action = \"drop\"\n}", {X("ping"), X("pong")}, GOT("pong")},
-        {"nested, and what stands behind", "stage.match {\n selector = \"{app=\\\"x\\\"}\"\n stage.match {\n selector = \"{app=~\\\".+\\\"} |= \\\"b\\\"\"\n " MARK
-         "\n}\n stage.static_labels {\n values = {n = \"2\"}\n}\n}\nstage.static_labels {\n values = {z = \"9\"}\n}", {X("a"), X("b"), {"app=y", 0, "b"}},
-         "{app=\"x\",n=\"2\",z=\"9\"} " T " a\n{app=\"x\",m=\"1\",n=\"2\",z=\"9\"} " T " b\n{app=\"y\",z=\"9\"} " T " b\n"},
-        {"labels that a stage set", MARK "\nstage.match {\n selector = \"{m=\\\"1\\\"}\"\n action = \"drop\"\n}", {X("a")}, ""},
+        {"drop",
+         "stage.match {\n selector = \"{app=\\\"x\\\"} |= \\\"ping\\\"\"\n action = \"drop\"\n}",
+         {X("ping"), X("pong")},
+         GOT("pong")},
+        {"nested, and what stands behind",
+         "stage.match {\n selector = \"{app=\\\"x\\\"}\"\n stage.match {\n selector = \"{app=~\\\".+\\\"} |= "
+         "\\\"b\\\"\"\n " MARK
+         "\n}\n stage.static_labels {\n values = {n = \"2\"}\n}\n}\nstage.static_labels {\n values = {z = \"9\"}\n}",
+         {X("a"), X("b"), {"app=y", 0, "b"}},
+         "{app=\"x\",n=\"2\",z=\"9\"} " T " a\n{app=\"x\",m=\"1\",n=\"2\",z=\"9\"} " T " b\n{app=\"y\",z=\"9\"} " T
+         " b\n"},
+        {"labels that a stage set",
+         MARK "\nstage.match {\n selector = \"{m=\\\"1\\\"}\"\n action = \"drop\"\n}",
+         {X("a")},
+         ""},
     };
 
     (void)state;
@@ -297,30 +443,47 @@ static void blocks_are_joined(void **state)
 {
 #define ML "stage.multiline {\n firstline = \"^\\\\S\"\n"
     static const struct row rows[] = {
-        {"a block ends with the next", ML "}", {X("a"), X(" 1"), X(" 2"), X("b"), X(" 3")}, GOT("a\n 1\n 2") GOT("b\n 3")},
+        {"a block ends with the next",
+         ML "}",
+         {X("a"), X(" 1"), X(" 2"), X("b"), X(" 3")},
+         GOT("a\n 1\n 2") GOT("b\n 3")},
         {"lines before the first pass", ML "}", {X(" 0"), X("a")}, GOT(" 0") GOT("a")},
-        {"streams are joined apart", ML "}", {X("a"), {"app=y", 0, "b"}, X(" 1"), {"app=y", 0, " 2"}},
+        {"streams are joined apart",
+         ML "}",
+         {X("a"), {"app=y", 0, "b"}, X(" 1"), {"app=y", 0, " 2"}},
          GOT("a\n 1") "{app=\"y\"} " T " b\n 2\n"},
         {"line ends are trimmed", ML "}", {X("a\r\n"), X(" 1\n")}, GOT("a\n 1")},
         {"or not", ML " trim_newlines = false\n}", {X("a\n"), X(" 1")}, GOT("a\n\n 1")},
-        {"max_lines", ML " max_lines = 2\n}", {X("a"), X(" 1"), X(" 2"), X(" 3"), X("b")}, GOT("a\n 1") GOT(" 2\n 3") GOT("b")},
-        {"the time and labels of the first line", ML "}\nstage.static_labels {\n values = {m = \"1\"}\n}",
-         {{"app=x", 5, "a"}, {"app=x", 6, " 1"}}, "{app=\"x\",m=\"1\"} 5 a\n 1\n"},
-        {"labels that a stage set stay", "stage.regex {\n expression = \"(?P<w>[a-z])\"\n}\nstage.labels {\n values = {w = \"app\"}\n}\n" ML "}",
-         {X("a"), X(" 1"), X("b")}, "{app=\"x\",w=\"x\"} " T " a\n 1\n{app=\"x\",w=\"x\"} " T " b\n"},
-        {"cri, then blocks", "stage.cri { }\n" ML "}",
-         {X("2026-01-01T00:00:01Z stdout F a"), X("2026-01-01T00:00:02Z stdout P  1"), X("2026-01-01T00:00:03Z stdout F 2"),
-          X("2026-01-01T00:00:04Z stdout F b")},
-         "{app=\"x\",stream=\"stdout\"} 1767225601000000000 a\n 12\n{app=\"x\",stream=\"stdout\"} 1767225604000000000 b\n"},
-        {"two that join: the second holds what the first lets go at the end", ML "}\nstage.multiline {\n firstline = \"^a\"\n}",
-         {X("a"), X(" 1"), X("b"), X(" 2")}, GOT("a\n 1\nb\n 2")},
+        {"max_lines",
+         ML " max_lines = 2\n}",
+         {X("a"), X(" 1"), X(" 2"), X(" 3"), X("b")},
+         GOT("a\n 1") GOT(" 2\n 3") GOT("b")},
+        {"the time and labels of the first line",
+         ML "}\nstage.static_labels {\n values = {m = \"1\"}\n}",
+         {{"app=x", 5, "a"}, {"app=x", 6, " 1"}},
+         "{app=\"x\",m=\"1\"} 5 a\n 1\n"},
+        {"labels that a stage set stay",
+         "stage.regex {\n expression = \"(?P<w>[a-z])\"\n}\nstage.labels {\n values = {w = \"app\"}\n}\n" ML "}",
+         {X("a"), X(" 1"), X("b")},
+         "{app=\"x\",w=\"x\"} " T " a\n 1\n{app=\"x\",w=\"x\"} " T " b\n"},
+        {"cri, then blocks",
+         "stage.cri { }\n" ML "}",
+         {X("2026-01-01T00:00:01Z stdout F a"), X("2026-01-01T00:00:02Z stdout P  1"),
+          X("2026-01-01T00:00:03Z stdout F 2"), X("2026-01-01T00:00:04Z stdout F b")},
+         "{app=\"x\",stream=\"stdout\"} 1767225601000000000 a\n 12\n{app=\"x\",stream=\"stdout\"} 1767225604000000000 "
+         "b\n"},
+        {"two that join: the second holds what the first lets go at the end",
+         ML "}\nstage.multiline {\n firstline = \"^a\"\n}",
+         {X("a"), X(" 1"), X("b"), X(" 2")},
+         GOT("a\n 1\nb\n 2")},
     };
 
     (void)state;
     RUN(rows);
 }
 
-/* --- time, books and tickets --------------------------------------------------------------------------------------------- */
+/* --- time, books and tickets
+ * --------------------------------------------------------------------------------------------- */
 
 static int64_t held(void)
 {
@@ -411,7 +574,8 @@ static void a_block_may_be_dropped_after_it_was_joined(void **state)
 
     (void)state;
     bench_begin(types);
-    assert_true(bench_load(config("stage.multiline {\n firstline = \"^\\\\S\"\n}\nstage.drop {\n expression = \"secret|b\"\n}")));
+    assert_true(bench_load(
+        config("stage.multiline {\n firstline = \"^\\\\S\"\n}\nstage.drop {\n expression = \"secret|b\"\n}")));
     bench_push_lines(lines, 3);
     assert_int_equal(bench.n_settled, 2);
     assert_int_equal(held(), 1);
@@ -427,10 +591,12 @@ static void a_shared_batch_is_left_as_it_is(void **state)
 
     (void)state;
     bench_begin(types);
-    assert_true(bench_load(
-        "test.source.logs \"s\" {\n\tforward_to = [loki.process.p.receiver, loki.process.q.receiver, test.logs.l.receiver]\n}\n"
-        "loki.process \"p\" {\n stage.replace {\n expression = \"(secret)\"\n replace = \"-\"\n}\n forward_to = [test.logs.l.receiver]\n}\n"
-        "loki.process \"q\" {\n stage.drop {\n expression = \"b\"\n}\n forward_to = [test.logs.l.receiver]\n}\ntest.logs \"l\" { }\n"));
+    assert_true(bench_load("test.source.logs \"s\" {\n\tforward_to = [loki.process.p.receiver, "
+                           "loki.process.q.receiver, test.logs.l.receiver]\n}\n"
+                           "loki.process \"p\" {\n stage.replace {\n expression = \"(secret)\"\n replace = \"-\"\n}\n "
+                           "forward_to = [test.logs.l.receiver]\n}\n"
+                           "loki.process \"q\" {\n stage.drop {\n expression = \"b\"\n}\n forward_to = "
+                           "[test.logs.l.receiver]\n}\ntest.logs \"l\" { }\n"));
     bench_push_lines(lines, 2);
     assert_string_equal(bench_text(), GOT("a -") GOT("b") GOT("a secret") GOT("a secret") GOT("b"));
     assert_int_equal(bench.n_settled, 2);
@@ -445,8 +611,9 @@ static void what_was_pushed_outlives_the_component(void **state)
     (void)state;
     bench_begin(types);
     bench.is_holding = true;
-    assert_true(bench_load(config("stage.json {\n expressions = {v = \"a || `\\\"literal\\\"`\"}\n}\n"
-                                  "stage.structured_metadata {\n values = {name_of_meta = \"v\"}\n}\nstage.output {\n source = \"v\"\n}")));
+    assert_true(bench_load(config(
+        "stage.json {\n expressions = {v = \"a || `\\\"literal\\\"`\"}\n}\n"
+        "stage.structured_metadata {\n values = {name_of_meta = \"v\"}\n}\nstage.output {\n source = \"v\"\n}")));
     bench_push_lines(lines, 1);
     assert_true(bench_load("test.logs \"l\" { }\n"));
     bench_settle();
@@ -462,9 +629,12 @@ static void what_was_pushed_outlives_the_component(void **state)
 /* The nth allocation fails, for each n: nothing is lost without being settled, and the books balance. */
 static void without_memory_everything_is_settled(void **state)
 {
-    static const struct bench_line lines[] = {X("2026-01-01T00:00:01Z stdout P a password=1"), X("2026-01-01T00:00:02Z stdout F b"),
-                                              X("2026-01-01T00:00:03Z stdout F  c"), X("2026-01-01T00:00:04Z stdout F d"),
-                                              X("2026-01-01T00:00:05Z stdout P e"), X("2026-01-01T00:00:06Z stdout P f")};
+    static const struct bench_line lines[] = {X("2026-01-01T00:00:01Z stdout P a password=1"),
+                                              X("2026-01-01T00:00:02Z stdout F b"),
+                                              X("2026-01-01T00:00:03Z stdout F  c"),
+                                              X("2026-01-01T00:00:04Z stdout F d"),
+                                              X("2026-01-01T00:00:05Z stdout P e"),
+                                              X("2026-01-01T00:00:06Z stdout P f")};
 
     uint64_t n_lost = 0;
 
@@ -474,16 +644,18 @@ static void without_memory_everything_is_settled(void **state)
         struct bench_delivery d;
 
         bench_begin(types);
-        assert_true(bench_load(config("stage.cri {\n max_partial_line_size = \"40B\"\n}\nstage.multiline {\n firstline = \"^\\\\S\"\n}\n"
-                                      "stage.replace {\n expression = \"password=(\\\\S+)\"\n replace = \"{{ .Value | ToUpper }}\"\n}\n"
-                                      "stage.structured_metadata {\n values = {stream = \"\"}\n}")));
+        assert_true(bench_load(
+            config("stage.cri {\n max_partial_line_size = \"40B\"\n}\nstage.multiline {\n firstline = \"^\\\\S\"\n}\n"
+                   "stage.replace {\n expression = \"password=(\\\\S+)\"\n replace = \"{{ .Value | ToUpper }}\"\n}\n"
+                   "stage.structured_metadata {\n values = {stream = \"\"}\n}")));
         b = log_batch_new();
         for (size_t i = 0; i < 6; i++) {
             struct ticket *t = ticket_new(1, false, bench_ticket_done, NULL);
 
             bench.n_opened++;
             assert_int_equal(log_batch_add(b, batch_take_labels(&b->base, bench_labels(lines[i].labels)), 1,
-                                           slice_str(lines[i].line), NULL, 0), OK);
+                                           slice_str(lines[i].line), NULL, 0),
+                             OK);
             assert_int_equal(batch_span(&b->base, t, 1), OK);
         }
         d = (struct bench_delivery){&b->base, RECEIVES_LOGS};

@@ -5,17 +5,20 @@
 extern const struct component_type component_loki_relabel;
 static const struct component_type *const types[] = {&component_loki_relabel, NULL};
 
-static const char river[] = "test.source.logs \"s\" {\n\tforward_to = [loki.relabel.r.receiver]\n}\n"
-                            "loki.relabel \"r\" {\n"
-                            "rule {\n source_labels = [\"app\"]\n regex = \"noise.*\"\n action = \"drop\"\n}\n"
-                            "rule {\n source_labels = [\"app\", \"env\"]\n separator = \"/\"\n target_label = \"job\"\n}\n"
-                            "rule {\n regex = \"tmp_.*\"\n action = \"labeldrop\"\n}\n"
-                            "forward_to = [test.logs.l.receiver]\n}\ntest.logs \"l\" { }\n";
+static const char river[] =
+    "test.source.logs \"s\" {\n\tforward_to = [loki.relabel.r.receiver]\n}\n"
+    "loki.relabel \"r\" {\n"
+    "rule {\n source_labels = [\"app\"]\n regex = \"noise.*\"\n action = \"drop\"\n}\n"
+    "rule {\n source_labels = [\"app\", \"env\"]\n separator = \"/\"\n target_label = \"job\"\n}\n"
+    "rule {\n regex = \"tmp_.*\"\n action = \"labeldrop\"\n}\n"
+    "forward_to = [test.logs.l.receiver]\n}\ntest.logs \"l\" { }\n";
 
 static void entries_are_relabelled_or_dropped(void **state)
 {
-    static const struct bench_line lines[] = {
-        {"app=a,env=p,tmp_x=1", 1, "1"}, {"app=noise1,env=p", 2, "2"}, {"app=b", 3, "3"}, {"app=a,env=p,tmp_x=1", 4, "4"}};
+    static const struct bench_line lines[] = {{"app=a,env=p,tmp_x=1", 1, "1"},
+                                              {"app=noise1,env=p", 2, "2"},
+                                              {"app=b", 3, "3"},
+                                              {"app=a,env=p,tmp_x=1", 4, "4"}};
 
     (void)state;
     bench_begin(types);
@@ -58,7 +61,8 @@ static void without_memory_the_batch_is_abandoned(void **state)
         b = log_batch_new();
         for (size_t i = 0; i < 2; i++)
             assert_int_equal(log_batch_add(b, batch_take_labels(&b->base, bench_labels(lines[i].labels)), 1,
-                                           slice_str(lines[i].line), NULL, 0), OK);
+                                           slice_str(lines[i].line), NULL, 0),
+                             OK);
         bench.n_opened++;
         assert_int_equal(batch_span(&b->base, ticket_new(2, false, bench_ticket_done, NULL), 2), OK);
         d = (struct bench_delivery){&b->base, RECEIVES_LOGS};

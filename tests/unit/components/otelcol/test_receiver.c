@@ -1,5 +1,5 @@
-/* otelcol.receiver.otlp over HTTP on real sockets: answers by status, CORS, partial success. gRPC and the encodings are the
- * end-to-end tests'. Specification: opentelemetry.io/docs/specs/otlp (OTLP/HTTP), fetch.spec.whatwg.org (CORS). */
+/* otelcol.receiver.otlp over HTTP on real sockets: answers by status, CORS, partial success. gRPC and the encodings are
+ * the end-to-end tests'. Specification: opentelemetry.io/docs/specs/otlp (OTLP/HTTP), fetch.spec.whatwg.org (CORS). */
 #include "tests/unit/components/harness.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -34,8 +34,10 @@ static void begin(const char *http_args)
     for (int i = 0; i < 5; i++) { /* somebody else may take the port in between */
         port = free_port();
         (void)snprintf(text, sizeof text,
-                       "otelcol.receiver.otlp \"r\" {\n http {\n endpoint = \"127.0.0.1:%u\"\n%s\n}\n output {\n traces = [test.otlp.o.receiver]\n}\n}\n"
-                       "test.otlp \"o\" { }\n", port, http_args);
+                       "otelcol.receiver.otlp \"r\" {\n http {\n endpoint = \"127.0.0.1:%u\"\n%s\n}\n output {\n "
+                       "traces = [test.otlp.o.receiver]\n}\n}\n"
+                       "test.otlp \"o\" { }\n",
+                       port, http_args);
         if (!bench_load(text))
             fail_msg("%s", bench.errors);
         bench_settle();
@@ -59,8 +61,9 @@ static const char *ask(const char *method, const char *path, const char *headers
 
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
-    to_send = snprintf(request, sizeof request, "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s",
-                       method, path, strlen(body), headers, body);
+    to_send = snprintf(request, sizeof request,
+                       "%s %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %zu\r\n%s\r\n%s", method,
+                       path, strlen(body), headers, body);
     assert_int_equal(send(fd, request, (size_t)to_send, MSG_NOSIGNAL), to_send);
     while ((n = recv(fd, answer + len, sizeof answer - 1 - len, 0)) > 0)
         len += (size_t)n;
@@ -98,7 +101,8 @@ static void requests_are_answered_by_what_is_wrong_with_them(void **state)
 
         (void)snprintf(want, sizeof want, "HTTP/1.1 %s ", rows[i].status);
         if (strncmp(got, want, strlen(want)) != 0 || strstr(got, rows[i].part) == NULL)
-            fail_msg("%zu: %s %s: want %s and \"%s\" in\n%s", i, rows[i].method, rows[i].path, rows[i].status, rows[i].part, got);
+            fail_msg("%zu: %s %s: want %s and \"%s\" in\n%s", i, rows[i].method, rows[i].path, rows[i].status,
+                     rows[i].part, got);
     }
     assert_int_equal(bench.n_items, 4);
     bench_end();
@@ -129,21 +133,30 @@ static void other_origins_may_send_where_told(void **state)
         const char *origin;
         bool is_allowed;
     } rows[] = {
-        {"https://app.example.com", true},     {"https://a.b.example.com", true},     {"http://app.example.com", false},
-        {"https://example.com", false},        {"https://app.example.com.evil", false}, {"https://one.test", true},
-        {"https://one.test:8443", false},      {"https://evil.test", false},          {"null", false},
+        {"https://app.example.com", true},
+        {"https://a.b.example.com", true},
+        {"http://app.example.com", false},
+        {"https://example.com", false},
+        {"https://app.example.com.evil", false},
+        {"https://one.test", true},
+        {"https://one.test:8443", false},
+        {"https://evil.test", false},
+        {"null", false},
     };
 
     (void)state;
-    begin("cors {\n allowed_origins = [\"https://*.example.com\", \"https://one.test\"]\n allowed_headers = [\"X-Own\"]\n max_age = 600\n}");
+    begin("cors {\n allowed_origins = [\"https://*.example.com\", \"https://one.test\"]\n allowed_headers = "
+          "[\"X-Own\"]\n max_age = 600\n}");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char headers[256], want[256];
         const char *got;
 
         (void)snprintf(want, sizeof want, "Access-Control-Allow-Origin: %s\r\n", rows[i].origin);
-        (void)snprintf(headers, sizeof headers, "Origin: %s\r\nAccess-Control-Request-Method: POST\r\n", rows[i].origin);
+        (void)snprintf(headers, sizeof headers, "Origin: %s\r\nAccess-Control-Request-Method: POST\r\n",
+                       rows[i].origin);
         got = ask("OPTIONS", "/v1/traces", headers, "");
-        if ((strstr(got, want) != NULL) != rows[i].is_allowed || (strncmp(got, "HTTP/1.1 2", 10) == 0) != rows[i].is_allowed)
+        if ((strstr(got, want) != NULL) != rows[i].is_allowed ||
+            (strncmp(got, "HTTP/1.1 2", 10) == 0) != rows[i].is_allowed)
             fail_msg("%s: %s", rows[i].origin, got);
         if (rows[i].is_allowed && (strstr(got, "X-Own") == NULL || strstr(got, "Access-Control-Max-Age: 600") == NULL))
             fail_msg("%s: %s", rows[i].origin, got);
@@ -159,9 +172,11 @@ static void without_cors_no_origin_is_named(void **state)
 {
     (void)state;
     begin("");
-    assert_null(strstr(ask("OPTIONS", "/v1/traces", "Origin: https://a.test\r\nAccess-Control-Request-Method: POST\r\n", ""),
-                       "Access-Control-Allow-Origin"));
-    assert_null(strstr(ask("POST", "/v1/traces", JSON "Origin: https://a.test\r\n", SPAN), "Access-Control-Allow-Origin"));
+    assert_null(
+        strstr(ask("OPTIONS", "/v1/traces", "Origin: https://a.test\r\nAccess-Control-Request-Method: POST\r\n", ""),
+               "Access-Control-Allow-Origin"));
+    assert_null(
+        strstr(ask("POST", "/v1/traces", JSON "Origin: https://a.test\r\n", SPAN), "Access-Control-Allow-Origin"));
     bench_end();
 }
 

@@ -1,5 +1,5 @@
-/* The small otelcol components: processor.batch, processor.memory_limiter, exporter.loki, exporter.prometheus, auth.basic,
- * auth.bearer. */
+/* The small otelcol components: processor.batch, processor.memory_limiter, exporter.loki, exporter.prometheus,
+ * auth.basic, auth.bearer. */
 #include "agent/runtime/otel_auth.h"
 #include "tests/unit/components/harness.h"
 
@@ -27,22 +27,30 @@ static enum code auth_create(void **out, struct host *host, const void *args, st
 }
 
 static const struct river_field auth_fields[] = {
-    {.name = "handler", .kind = RIVER_CAPSULE, .offset = offsetof(struct auth_args, handler), .capsule = &capsule_otel_auth,
+    {.name = "handler",
+     .kind = RIVER_CAPSULE,
+     .offset = offsetof(struct auth_args, handler),
+     .capsule = &capsule_otel_auth,
      .doc = "what is tested"},
     RIVER_FIELDS_END,
 };
-static const struct river_block auth_block = {.name = "test.auth", .fields = auth_fields, .size = sizeof(struct auth_args),
-                                              .doc = "for tests"};
-static const struct component_type test_auth = {.name = "test.auth", .doc = "for tests", .args = &auth_block,
-                                                .create = auth_create, .close = bench_close};
+static const struct river_block auth_block = {
+    .name = "test.auth", .fields = auth_fields, .size = sizeof(struct auth_args), .doc = "for tests"};
+static const struct component_type test_auth = {
+    .name = "test.auth", .doc = "for tests", .args = &auth_block, .create = auth_create, .close = bench_close};
 
-static const struct component_type *const types[] = {&component_otelcol_auth_basic, &component_otelcol_auth_bearer,
-                                                     &component_otelcol_exporter_loki, &component_otelcol_exporter_prometheus,
+static const struct component_type *const types[] = {&component_otelcol_auth_basic,
+                                                     &component_otelcol_auth_bearer,
+                                                     &component_otelcol_exporter_loki,
+                                                     &component_otelcol_exporter_prometheus,
                                                      &component_otelcol_processor_batch,
-                                                     &component_otelcol_processor_memory_limiter, &test_auth, NULL};
+                                                     &component_otelcol_processor_memory_limiter,
+                                                     &test_auth,
+                                                     NULL};
 
 static const char five_spans[] =
-    "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"s\"}}]},\"scopeSpans\":[{\"spans\":["
+    "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"s\"}}]},"
+    "\"scopeSpans\":[{\"spans\":["
     "{\"name\":\"n1\"},{\"name\":\"n2\"},{\"name\":\"n3\"},{\"name\":\"n4\"},{\"name\":\"n5\"}]}]}]}";
 
 static size_t times(const char *text, const char *what)
@@ -59,8 +67,10 @@ static void load_chain(const char *type, const char *args)
     char text[2048];
 
     (void)snprintf(text, sizeof text,
-                   "test.source.otlp \"s\" {\n forward_to = [%s.x.input]\n}\n%s \"x\" {\n%s\noutput {\n traces = [test.otlp.o.receiver]\n}\n}\n"
-                   "test.otlp \"o\" { }\n", type, type, args);
+                   "test.source.otlp \"s\" {\n forward_to = [%s.x.input]\n}\n%s \"x\" {\n%s\noutput {\n traces = "
+                   "[test.otlp.o.receiver]\n}\n}\n"
+                   "test.otlp \"o\" { }\n",
+                   type, type, args);
     if (!bench_load(text))
         fail_msg("%s", bench.errors);
 }
@@ -70,7 +80,9 @@ static void a_batch_is_cut_at_send_batch_max_size(void **state)
     static const struct {
         const char *args;
         size_t n_resources;
-    } rows[] = {{"send_batch_size = 1\n send_batch_max_size = 2", 3}, {"send_batch_size = 1\n send_batch_max_size = 5", 1}, {"", 1}};
+    } rows[] = {{"send_batch_size = 1\n send_batch_max_size = 2", 3},
+                {"send_batch_size = 1\n send_batch_max_size = 5", 1},
+                {"", 1}};
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -93,13 +105,15 @@ static void over_the_limit_sources_are_refused(void **state)
 
     (void)state;
     bench_begin(types);
-    load_chain("otelcol.processor.memory_limiter", "check_interval = \"10ms\"\n limit = \"2KiB\"\n spike_limit = \"1KiB\"");
+    load_chain("otelcol.processor.memory_limiter",
+               "check_interval = \"10ms\"\n limit = \"2KiB\"\n spike_limit = \"1KiB\"");
     for (int i = 0; i < 2000 && answer == ADMIT; i++) {
         answer = admission_ask(host_admission(bench.host[RECEIVES_OTLP]), 0);
         (void)nanosleep(&pause, NULL);
     }
     assert_int_equal(answer, REFUSE_SINK);
-    load_chain("otelcol.processor.memory_limiter", "check_interval = \"10ms\"\n limit = \"64GiB\"\n spike_limit = \"1KiB\"");
+    load_chain("otelcol.processor.memory_limiter",
+               "check_interval = \"10ms\"\n limit = \"64GiB\"\n spike_limit = \"1KiB\"");
     for (int i = 0; i < 2000 && answer != ADMIT; i++) {
         answer = admission_ask(host_admission(bench.host[RECEIVES_OTLP]), 0);
         (void)nanosleep(&pause, NULL);
@@ -107,7 +121,8 @@ static void over_the_limit_sources_are_refused(void **state)
     assert_int_equal(answer, ADMIT);
     bench_push_otlp(OTLP_TRACES, five_spans);
     assert_int_equal(bench.n_items, 5);
-    assert_false(bench_load("otelcol.processor.memory_limiter \"x\" {\n check_interval = \"1s\"\n limit = \"1MiB\"\n spike_limit = \"2MiB\"\n"
+    assert_false(bench_load("otelcol.processor.memory_limiter \"x\" {\n check_interval = \"1s\"\n limit = \"1MiB\"\n "
+                            "spike_limit = \"2MiB\"\n"
                             " output { }\n}\n"));
     bench_end();
 }
@@ -119,9 +134,11 @@ static void log_records_become_entries(void **state)
     if (!bench_load("test.source.otlp \"s\" {\n forward_to = [otelcol.exporter.loki.l.input]\n}\n"
                     "otelcol.exporter.loki \"l\" {\n forward_to = [test.logs.o.receiver]\n}\ntest.logs \"o\" { }\n"))
         fail_msg("%s", bench.errors);
-    bench_push_otlp(OTLP_LOGS, "{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}}]},"
-                               "\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"5\",\"body\":{\"stringValue\":\"hello\"}},"
-                               "{\"timeUnixNano\":\"6\",\"body\":{\"stringValue\":\"world\"}}]}]}]}");
+    bench_push_otlp(OTLP_LOGS,
+                    "{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{"
+                    "\"stringValue\":\"shop\"}}]},"
+                    "\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"5\",\"body\":{\"stringValue\":\"hello\"}},"
+                    "{\"timeUnixNano\":\"6\",\"body\":{\"stringValue\":\"world\"}}]}]}]}");
     assert_int_equal(bench.n_items, 2);
     assert_non_null(strstr(bench_text(), "job=\"shop\""));
     assert_non_null(strstr(bench_text(), "hello"));
@@ -139,11 +156,16 @@ static void data_points_become_samples(void **state)
     (void)state;
     bench_begin(types);
     if (!bench_load("test.source.otlp \"s\" {\n forward_to = [otelcol.exporter.prometheus.p.input]\n}\n"
-                    "otelcol.exporter.prometheus \"p\" {\n forward_to = [test.metrics.o.receiver]\n}\ntest.metrics \"o\" { }\n"))
+                    "otelcol.exporter.prometheus \"p\" {\n forward_to = [test.metrics.o.receiver]\n}\ntest.metrics "
+                    "\"o\" { }\n"))
         fail_msg("%s", bench.errors);
-    bench_push_otlp(OTLP_METRICS, "{\"resourceMetrics\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":\"shop\"}}]},"
-                                  "\"scopeMetrics\":[{\"metrics\":[{\"name\":\"queue.size\",\"unit\":\"By\",\"gauge\":{\"dataPoints\":["
-                                  "{\"timeUnixNano\":\"1767225600000000000\",\"asInt\":\"5\",\"attributes\":[{\"key\":\"k\",\"value\":{\"stringValue\":\"v\"}}]}]}}]}]}]}");
+    bench_push_otlp(
+        OTLP_METRICS,
+        "{\"resourceMetrics\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":"
+        "\"shop\"}}]},"
+        "\"scopeMetrics\":[{\"metrics\":[{\"name\":\"queue.size\",\"unit\":\"By\",\"gauge\":{\"dataPoints\":["
+        "{\"timeUnixNano\":\"1767225600000000000\",\"asInt\":\"5\",\"attributes\":[{\"key\":\"k\",\"value\":{"
+        "\"stringValue\":\"v\"}}]}]}}]}]}]}");
     assert_non_null(strstr(bench_text(), "{__name__=\"queue_size_bytes\","));
     assert_non_null(strstr(bench_text(), "job=\"shop\""));
     assert_non_null(strstr(bench_text(), "k=\"v\""));
@@ -152,7 +174,8 @@ static void data_points_become_samples(void **state)
     bench_end();
 }
 
-/* --- auth ---------------------------------------------------------------------------------------------------------------- */
+/* --- auth
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static struct slice header(void *self, const char *name)
 {
@@ -177,15 +200,29 @@ static void credentials_are_checked_and_sent(void **state)
         } requests[10];
     } rows[] = {
         /* RFC 7617's example */
-        {"otelcol.auth.basic \"a\" {\n username = \"Aladdin\"\n password = \"open sesame\"\n}\ntest.auth \"t\" {\n handler = otelcol.auth.basic.a.handler\n}\n",
+        {"otelcol.auth.basic \"a\" {\n username = \"Aladdin\"\n password = \"open sesame\"\n}\ntest.auth \"t\" {\n "
+         "handler = otelcol.auth.basic.a.handler\n}\n",
          "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==",
-         {{"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", true}, {"basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", true}, {"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ", false},
-          {"Basic QWxhZGRpbjpvcGVuIHNlc2FtZR==", false}, {"Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==", false}, {"Basic ", false}, {"", false}}},
-        {"otelcol.auth.bearer \"a\" {\n token = \"t0ken\"\n}\ntest.auth \"t\" {\n handler = otelcol.auth.bearer.a.handler\n}\n",
+         {{"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", true},
+          {"basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==", true},
+          {"Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ", false},
+          {"Basic QWxhZGRpbjpvcGVuIHNlc2FtZR==", false},
+          {"Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==", false},
+          {"Basic ", false},
+          {"", false}}},
+        {"otelcol.auth.bearer \"a\" {\n token = \"t0ken\"\n}\ntest.auth \"t\" {\n handler = "
+         "otelcol.auth.bearer.a.handler\n}\n",
          "Bearer t0ken",
-         {{"Bearer t0ken", true}, {"Bearer t0kem", false}, {"Bearer t0ken1", false}, {"t0ken", false}, {"Bearer ", false}, {"", false}}},
-        {"otelcol.auth.bearer \"a\" {\n token = \"t0ken\"\n scheme = \"Token\"\n}\ntest.auth \"t\" {\n handler = otelcol.auth.bearer.a.handler\n}\n",
-         "Token t0ken", {{"Token t0ken", true}, {"Bearer t0ken", false}}},
+         {{"Bearer t0ken", true},
+          {"Bearer t0kem", false},
+          {"Bearer t0ken1", false},
+          {"t0ken", false},
+          {"Bearer ", false},
+          {"", false}}},
+        {"otelcol.auth.bearer \"a\" {\n token = \"t0ken\"\n scheme = \"Token\"\n}\ntest.auth \"t\" {\n handler = "
+         "otelcol.auth.bearer.a.handler\n}\n",
+         "Token t0ken",
+         {{"Token t0ken", true}, {"Bearer t0ken", false}}},
     };
 
     (void)state;

@@ -5,26 +5,33 @@
 
 extern const struct component_type component_prometheus_exporter_self;
 extern const struct component_type component_prometheus_exporter_unix;
-static const struct component_type *const types[] = {&component_prometheus_exporter_self, &component_prometheus_exporter_unix,
-                                                     NULL};
+static const struct component_type *const types[] = {&component_prometheus_exporter_self,
+                                                     &component_prometheus_exporter_unix, NULL};
 
 static const struct {
     const char *path, *text;
 } files[] = {
-    {"/proc/stat", "cpu  300 20 100 1000 50 3 2 1 40 4\ncpu0 200 10 60 500 20 1 2 0 30 3\ncpu1 100 10 40 500 30 2 0 1 10 1\n"
-                   "intr 12345 1 2 3\nctxt 67890\nbtime 1767225600\nprocesses 4242\nprocs_running 3\nprocs_blocked 1\nsoftirq 99 1\n"},
+    {"/proc/stat",
+     "cpu  300 20 100 1000 50 3 2 1 40 4\ncpu0 200 10 60 500 20 1 2 0 30 3\ncpu1 100 10 40 500 30 2 0 1 10 1\n"
+     "intr 12345 1 2 3\nctxt 67890\nbtime 1767225600\nprocesses 4242\nprocs_running 3\nprocs_blocked 1\nsoftirq 99 "
+     "1\n"},
     {"/proc/loadavg", "0.50 1.25 2.00 2/345 6789\n"},
-    {"/proc/meminfo", "MemTotal:       16384 kB\nMemFree:            8 kB\nActive(anon):     10 kB\nHugePages_Total:       7\n"
-                      "Hugepagesize:       2048 kB\nDirectMap4k:      512 kB\n"},
-    {"/proc/net/dev", "Inter-|   Receive                                                |  Transmit\n"
-                      " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"
-                      "    lo:    1000      10    0    0    0     0          0         0     1000      10    0    0    0     0       0          0\n"
-                      "  eth0:123456789012 20 1 2 3 4 5 6 987654321 30 7 8 9 10 11 12\n veth1: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n"},
+    {"/proc/meminfo",
+     "MemTotal:       16384 kB\nMemFree:            8 kB\nActive(anon):     10 kB\nHugePages_Total:       7\n"
+     "Hugepagesize:       2048 kB\nDirectMap4k:      512 kB\n"},
+    {"/proc/net/dev",
+     "Inter-|   Receive                                                |  Transmit\n"
+     " face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier "
+     "compressed\n"
+     "    lo:    1000      10    0    0    0     0          0         0     1000      10    0    0    0     0       0  "
+     "        0\n"
+     "  eth0:123456789012 20 1 2 3 4 5 6 987654321 30 7 8 9 10 11 12\n veth1: 1 1 0 0 0 0 0 0 1 1 0 0 0 0 0 0\n"},
     {"/proc/diskstats", "   8       0 sda 100 1 2000 1500 50 2 4000 2500 3 1250 5000 7 8 9 10 11 12\n"
                         "   8       1 sda1 1 1 1 1 1 1 1 1 1 1 1\n   7       0 loop0 1 1 1 1 1 1 1 1 1 1 1\n"
                         " 259       0 nvme0n1 5 0 8 2 0 0 0 0 0 4 4\n"},
-    {"/proc/1/mounts", "/dev/sda1 / ext4 rw,relatime 0 0\n/dev/sdb\\0401 /my\\040disk xfs ro,noatime 0 0\ntmpfs /run tmpfs rw 0 0\n"
-                       "proc /proc proc rw 0 0\n/dev/gone /not/there ext4 rw 0 0\n"},
+    {"/proc/1/mounts",
+     "/dev/sda1 / ext4 rw,relatime 0 0\n/dev/sdb\\0401 /my\\040disk xfs ro,noatime 0 0\ntmpfs /run tmpfs rw 0 0\n"
+     "proc /proc proc rw 0 0\n/dev/gone /not/there ext4 rw 0 0\n"},
 };
 
 static char root[64];
@@ -86,7 +93,8 @@ static const char *scrape_unix(const char *more)
 {
     char river[2048];
 
-    (void)snprintf(river, sizeof river, "prometheus.exporter.unix \"u\" {\n procfs_path = \"%s/proc\"\n rootfs_path = \"%s/root\"\n%s\n}\n",
+    (void)snprintf(river, sizeof river,
+                   "prometheus.exporter.unix \"u\" {\n procfs_path = \"%s/proc\"\n rootfs_path = \"%s/root\"\n%s\n}\n",
                    root, root, more);
     if (!bench_load(river))
         fail_msg("%s", bench.errors);
@@ -200,7 +208,8 @@ static void collectors_and_devices_can_be_chosen(void **state)
     (void)state;
     make_files();
     bench_begin(types);
-    text = scrape_unix("set_collectors = [\"loadavg\", \"netdev\", \"cpu\"]\n netdev {\n device_exclude = \"^(veth.*|lo)$\"\n}\n cpu {\n guest = true\n}");
+    text = scrape_unix("set_collectors = [\"loadavg\", \"netdev\", \"cpu\"]\n netdev {\n device_exclude = "
+                       "\"^(veth.*|lo)$\"\n}\n cpu {\n guest = true\n}");
     has(text, "node_load1 0.5");
     has(text, "node_cpu_guest_seconds_total{cpu=\"0\",mode=\"user\"} 0.29999999999999999");
     has_not(text, "node_memory");

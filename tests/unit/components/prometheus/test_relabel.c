@@ -15,7 +15,8 @@ static const char *config(const char *more)
                    "rule {\n source_labels = [\"__name__\"]\n regex = \"noise.*\"\n action = \"drop\"\n}\n"
                    "rule {\n source_labels = [\"pod\"]\n regex = \"(.*)-\\\\d+\"\n target_label = \"app\"\n}\n"
                    "rule {\n regex = \"tmp\"\n action = \"labeldrop\"\n}\n"
-                   "forward_to = [test.metrics.m.receiver]\n}\ntest.metrics \"m\" { }\n", more);
+                   "forward_to = [test.metrics.m.receiver]\n}\ntest.metrics \"m\" { }\n",
+                   more);
     return text;
 }
 
@@ -41,7 +42,8 @@ static double metric(const char *name)
 
 static void series_are_relabelled_dropped_and_remembered(void **state)
 {
-    static const char *const series[] = {"__name__=a,pod=web-1,tmp=x", "__name__=noise_1", "__name__=b", "__name__=a,pod=web-1,tmp=x"};
+    static const char *const series[] = {"__name__=a,pod=web-1,tmp=x", "__name__=noise_1", "__name__=b",
+                                         "__name__=a,pod=web-1,tmp=x"};
     static const char want[] = "{__name__=\"a\",app=\"web\",pod=\"web-1\"} 1 1\n{__name__=\"b\"} 3 3\n"
                                "{__name__=\"a\",app=\"web\",pod=\"web-1\"} 4 4\n--\n";
 
@@ -97,7 +99,8 @@ static void echo_counts_and_acknowledges(void **state)
 
     (void)state;
     bench_begin(types);
-    assert_true(bench_load("test.source.metrics \"s\" {\n forward_to = [prometheus.echo.e.receiver]\n}\nprometheus.echo \"e\" { }\n"));
+    assert_true(bench_load(
+        "test.source.metrics \"s\" {\n forward_to = [prometheus.echo.e.receiver]\n}\nprometheus.echo \"e\" { }\n"));
     bench_push_samples(series, 2);
     assert_int_equal(bench.last.acked, 2);
     assert_true(metric("prometheus_echo_samples_total") == 2);

@@ -1,13 +1,13 @@
-/* prometheus.scrape against a small server: one row per behaviour, its answers one after the other and what the sink gets
- * of each scrape. Expectations: Prometheus' documentation of scrape_config and of staleness. The clock stands still but for
- * the step each answer makes. */
+/* prometheus.scrape against a small server: one row per behaviour, its answers one after the other and what the sink
+ * gets of each scrape. Expectations: Prometheus' documentation of scrape_config and of staleness. The clock stands
+ * still but for the step each answer makes. */
 #include "agent/io/http_server.h"
 #include "tests/unit/components/harness.h"
 
 extern const struct component_type component_prometheus_scrape;
 static const struct component_type *const types[] = {&component_prometheus_scrape, NULL};
 
-enum { ANSWERS_MAX = 5 };
+enum { ANSWERS_MAX = 5, WAITING_MAX = 64 };
 #define T0 "1767225600000"
 #define T1 "1767225601000"
 #define T2 "1767225602000"
@@ -17,7 +17,7 @@ enum { ANSWERS_MAX = 5 };
 
 struct answer {
     const char *body; /* NULL and no status: no more */
-    int status;       /* 0: 200 */
+    int status;       /* 0: 200; -1: only when the server is gone */
 };
 
 struct row {
@@ -36,6 +36,8 @@ static struct server {
     bool is_openmetrics;
     char url[1024]; /* of the last request: path and query, in order */
     char header[256];
+    struct http_call *waiting[WAITING_MAX];
+    size_t n_waiting;
 } server = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void answer(void *self, struct http_call *call)
@@ -56,6 +58,12 @@ static void answer(void *self, struct http_call *call)
                                 SLICE_ARG(q.name), SLICE_ARG(q.value));
     (void)snprintf(server.header, sizeof server.header, "%.*s",
                    SLICE_ARG(http_call_header(call, "X-Prometheus-Scrape-Timeout-Seconds")));
+    if (a->status < 0) { /* late: by end() */
+        assert_true(server.n_waiting < WAITING_MAX);
+        server.waiting[server.n_waiting++] = call;
+        (void)pthread_mutex_unlock(&server.lock);
+        return;
+    }
     reply.media_type = server.is_openmetrics ? SLICE_LIT("application/openmetrics-text; version=1.0.0; charset=utf-8")
                                              : SLICE_LIT("text/plain; version=0.0.4");
     reply.status = a->status != 0 ? a->status : 200;
@@ -123,6 +131,9 @@ static void end(void)
 {
     bench_end();
     http_server_free(server.http);
+    for (size_t i = 0; i < server.n_waiting; i++)
+        http_reply_text(server.waiting[i], 200, "late");
+    server.n_waiting = 0;
 }
 
 static void run(const struct row *rows, size_t n)
@@ -151,17 +162,38 @@ static void run(const struct row *rows, size_t n)
 static void samples_get_the_targets_labels(void **state)
 {
     static const struct row rows[] = {
-        {"plain", "", {{"a 1\nb{x=\"y\"} 2.5\n", 0}}, {S("a", "") " 1 " T0 "\n{__name__=\"b\",instance=\"i\",job=\"j\",x=\"y\"} 2.5 " T0 "\n" UP("1", T0)}, false},
-        {"conflicts become exported_", "", {{"a{instance=\"own\",exported_instance=\"e\",job=\"\"} 1\n", 0}},
-         {"{__name__=\"a\",exported_exported_instance=\"own\",exported_instance=\"e\",instance=\"i\",job=\"j\"} 1 " T0 "\n" UP("1", T0)}, false},
-        {"honor_labels", "honor_labels = true", {{"a{instance=\"own\"} 1\nb{instance=\"\"} 2\n", 0}},
-         {"{__name__=\"a\",instance=\"own\",job=\"j\"} 1 " T0 "\n{__name__=\"b\",job=\"j\"} 2 " T0 "\n" UP("1", T0)}, false},
+        {"plain",
+         "",
+         {{"a 1\nb{x=\"y\"} 2.5\n", 0}},
+         {S("a", "") " 1 " T0 "\n{__name__=\"b\",instance=\"i\",job=\"j\",x=\"y\"} 2.5 " T0 "\n" UP("1", T0)},
+         false},
+        {"conflicts become exported_",
+         "",
+         {{"a{instance=\"own\",exported_instance=\"e\",job=\"\"} 1\n", 0}},
+         {"{__name__=\"a\",exported_exported_instance=\"own\",exported_instance=\"e\",instance=\"i\",job=\"j\"} 1 " T0
+          "\n" UP("1", T0)},
+         false},
+        {"honor_labels",
+         "honor_labels = true",
+         {{"a{instance=\"own\"} 1\nb{instance=\"\"} 2\n", 0}},
+         {"{__name__=\"a\",instance=\"own\",job=\"j\"} 1 " T0 "\n{__name__=\"b\",job=\"j\"} 2 " T0 "\n" UP("1", T0)},
+         false},
         {"timestamps", "", {{"a 1 1767225599000\n", 0}}, {S("a", "") " 1 1767225599000\n" UP("1", T0)}, false},
-        {"timestamps not honoured", "honor_timestamps = false", {{"a 1 1767225599000\n", 0}}, {S("a", "") " 1 " T0 "\n" UP("1", T0)}, false},
-        {"metadata comes once a minute", "", {{"# HELP a how many\n# TYPE a counter\na 1\n", 0}, {"# HELP a how many\n# TYPE a counter\na 1\n", 0}},
-         {"# a 1 how many\n" S("a", "") " 1 " T0 "\n" UP("1", T0), S("a", "") " 1 " T1 "\n" UP("1", T1)}, false},
-        {"OpenMetrics", "", {{"# TYPE c counter\nc_total 5 # {trace_id=\"x\"} 1\n# EOF\n", 0}},
-         {"# c 1 \n" S("c_total", "") " 5 " T0 "\n" UP("1", T0)}, true},
+        {"timestamps not honoured",
+         "honor_timestamps = false",
+         {{"a 1 1767225599000\n", 0}},
+         {S("a", "") " 1 " T0 "\n" UP("1", T0)},
+         false},
+        {"metadata comes once a minute",
+         "",
+         {{"# HELP a how many\n# TYPE a counter\na 1\n", 0}, {"# HELP a how many\n# TYPE a counter\na 1\n", 0}},
+         {"# a 1 how many\n" S("a", "") " 1 " T0 "\n" UP("1", T0), S("a", "") " 1 " T1 "\n" UP("1", T1)},
+         false},
+        {"OpenMetrics",
+         "",
+         {{"# TYPE c counter\nc_total 5 # {trace_id=\"x\"} 1\n# EOF\n", 0}},
+         {"# c 1 \n" S("c_total", "") " 5 " T0 "\n" UP("1", T0)},
+         true},
     };
 
     (void)state;
@@ -171,15 +203,30 @@ static void samples_get_the_targets_labels(void **state)
 static void what_is_gone_becomes_stale(void **state)
 {
     static const struct row rows[] = {
-        {"a series", "", {{"a 1\nb 2\n", 0}, {"a 1\n", 0}, {"a 1\n", 0}, {"a 1\nb 3\n", 0}},
-         {S("a", "") " 1 " T0 "\n" S("b", "") " 2 " T0 "\n" UP("1", T0), S("a", "") " 1 " T1 "\n" S("b", "") " stale " T1 "\n" UP("1", T1),
-          S("a", "") " 1 " T2 "\n" UP("1", T2), S("a", "") " 1 " T3 "\n" S("b", "") " 3 " T3 "\n" UP("1", T3)}, false},
-        {"the whole target", "", {{"a 1\n", 0}, {NULL, 503}, {NULL, 500}, {"a 2\n", 0}},
-         {S("a", "") " 1 " T0 "\n" UP("1", T0), S("a", "") " stale " T1 "\n" UP("0", T1), UP("0", T2), S("a", "") " 2 " T3 "\n" UP("1", T3)}, false},
-        {"not with timestamps of their own", "", {{"a 1 1767225599000\n", 0}, {"b 1\n", 0}},
-         {S("a", "") " 1 1767225599000\n" UP("1", T0), S("b", "") " 1 " T1 "\n" UP("1", T1)}, false},
-        {"but when they are tracked", "track_timestamps_staleness = true", {{"a 1 1767225599000\n", 0}, {"b 1\n", 0}},
-         {S("a", "") " 1 1767225599000\n" UP("1", T0), S("b", "") " 1 " T1 "\n" S("a", "") " stale " T1 "\n" UP("1", T1)}, false},
+        {"a series",
+         "",
+         {{"a 1\nb 2\n", 0}, {"a 1\n", 0}, {"a 1\n", 0}, {"a 1\nb 3\n", 0}},
+         {S("a", "") " 1 " T0 "\n" S("b", "") " 2 " T0 "\n" UP("1", T0),
+          S("a", "") " 1 " T1 "\n" S("b", "") " stale " T1 "\n" UP("1", T1), S("a", "") " 1 " T2 "\n" UP("1", T2),
+          S("a", "") " 1 " T3 "\n" S("b", "") " 3 " T3 "\n" UP("1", T3)},
+         false},
+        {"the whole target",
+         "",
+         {{"a 1\n", 0}, {NULL, 503}, {NULL, 500}, {"a 2\n", 0}},
+         {S("a", "") " 1 " T0 "\n" UP("1", T0), S("a", "") " stale " T1 "\n" UP("0", T1), UP("0", T2),
+          S("a", "") " 2 " T3 "\n" UP("1", T3)},
+         false},
+        {"not with timestamps of their own",
+         "",
+         {{"a 1 1767225599000\n", 0}, {"b 1\n", 0}},
+         {S("a", "") " 1 1767225599000\n" UP("1", T0), S("b", "") " 1 " T1 "\n" UP("1", T1)},
+         false},
+        {"but when they are tracked",
+         "track_timestamps_staleness = true",
+         {{"a 1 1767225599000\n", 0}, {"b 1\n", 0}},
+         {S("a", "") " 1 1767225599000\n" UP("1", T0),
+          S("b", "") " 1 " T1 "\n" S("a", "") " stale " T1 "\n" UP("1", T1)},
+         false},
     };
 
     (void)state;
@@ -189,12 +236,24 @@ static void what_is_gone_becomes_stale(void **state)
 static void a_broken_scrape_counts_as_a_whole(void **state)
 {
     static const struct row rows[] = {
-        {"a bad line", "", {{"a 1\n", 0}, {"a 2\nb{ 1\n", 0}, {"a 3\n", 0}},
-         {S("a", "") " 1 " T0 "\n" UP("1", T0), S("a", "") " stale " T1 "\n" UP("0", T1), S("a", "") " 3 " T2 "\n" UP("1", T2)}, false},
+        {"a bad line",
+         "",
+         {{"a 1\n", 0}, {"a 2\nb{ 1\n", 0}, {"a 3\n", 0}},
+         {S("a", "") " 1 " T0 "\n" UP("1", T0), S("a", "") " stale " T1 "\n" UP("0", T1),
+          S("a", "") " 3 " T2 "\n" UP("1", T2)},
+         false},
         {"no EOF", "", {{"a 1\n", 0}}, {UP("0", T0)}, true},
-        {"sample_limit", "sample_limit = 1", {{"a 1\nb 1\n", 0}, {"a 1\n", 0}}, {UP("0", T0), S("a", "") " 1 " T1 "\n" UP("1", T1)}, false},
+        {"sample_limit",
+         "sample_limit = 1",
+         {{"a 1\nb 1\n", 0}, {"a 1\n", 0}},
+         {UP("0", T0), S("a", "") " 1 " T1 "\n" UP("1", T1)},
+         false},
         {"label_limit", "label_limit = 3", {{"a{x=\"y\"} 1\n", 0}}, {UP("0", T0)}, false},
-        {"label_name_length_limit", "label_name_length_limit = 8", {{"a{longlabel=\"y\"} 1\n", 0}}, {UP("0", T0)}, false},
+        {"label_name_length_limit",
+         "label_name_length_limit = 8",
+         {{"a{longlabel=\"y\"} 1\n", 0}},
+         {UP("0", T0)},
+         false},
         {"label_value_length_limit", "label_value_length_limit = 4", {{"a{x=\"yyyyy\"} 1\n", 0}}, {UP("0", T0)}, false},
         {"body_size_limit", "body_size_limit = \"4B\"", {{"a 1\nb 1\n", 0}}, {UP("0", T0)}, false},
     };
@@ -205,7 +264,8 @@ static void a_broken_scrape_counts_as_a_whole(void **state)
 
 static void doubles_and_late_ones_are_counted(void **state)
 {
-    static const struct answer answers[] = {{"a 1\na 2\nb 1 1767225599000\nb 1 1767225598000\n", 0}, {"a 1\nb 1 1767225597000\n", 0}};
+    static const struct answer answers[] = {{"a 1\na 2\nb 1 1767225599000\nb 1 1767225598000\n", 0},
+                                            {"a 1\nb 1 1767225597000\n", 0}};
     const struct ledger *l;
     static char got[4096];
 
@@ -227,10 +287,14 @@ static void doubles_and_late_ones_are_counted(void **state)
 static void the_report_says_what_was_scraped(void **state)
 {
     static const struct answer answers[] = {{"a 1\na 2\nb 1\n", 0}, {"a 1\nb 1\nc 1\n", 0}};
-    const char *want[] = {S("scrape_duration_seconds", "") " 1 " T0 "\n", S("scrape_samples_scraped", "") " 3 " T0 "\n",
-                          S("scrape_samples_post_metric_relabeling", "") " 2 " T0 "\n", S("scrape_series_added", "") " 2 " T0 "\n",
-                          S("scrape_series_added", "") " 1 " T1 "\n", S("scrape_timeout_seconds", "") " 0.5 " T0 "\n",
-                          S("scrape_sample_limit", "") " 50 " T0 "\n", S("scrape_body_size_bytes", "") " 12 " T0 "\n"};
+    const char *want[] = {S("scrape_duration_seconds", "") " 1 " T0 "\n",
+                          S("scrape_samples_scraped", "") " 3 " T0 "\n",
+                          S("scrape_samples_post_metric_relabeling", "") " 2 " T0 "\n",
+                          S("scrape_series_added", "") " 2 " T0 "\n",
+                          S("scrape_series_added", "") " 1 " T1 "\n",
+                          S("scrape_timeout_seconds", "") " 0.5 " T0 "\n",
+                          S("scrape_sample_limit", "") " 50 " T0 "\n",
+                          S("scrape_body_size_bytes", "") " 12 " T0 "\n"};
 
     (void)state;
     bench_begin(types);
@@ -270,8 +334,9 @@ static void parameters_reach_the_target(void **state)
     (void)state;
     bench_begin(types);
     serve(answers, 1, false);
-    assert_true(bench_load(config(", __metrics_path__ = \"/m\", __param_fmt = \"own\", __param_x = \"a b\", __meta_y = \"n\", k = \"v\"",
-                                  "params = {fmt = [\"prometheus\", \"second\"]}")));
+    assert_true(bench_load(
+        config(", __metrics_path__ = \"/m\", __param_fmt = \"own\", __param_x = \"a b\", __meta_y = \"n\", k = \"v\"",
+               "params = {fmt = [\"prometheus\", \"second\"]}")));
     bench_await_batches(1);
     (void)pthread_mutex_lock(&server.lock);
     assert_string_equal(server.url, "/m?fmt=own&fmt=second&x=a b");
@@ -285,14 +350,36 @@ static void a_target_that_cannot_be_reached_is_down(void **state)
 {
     (void)state;
     bench_begin(types);
-    assert_true(bench_load("prometheus.scrape \"s\" {\n targets = [{__address__ = \"127.0.0.1:1\"}]\n scrape_interval = \"500ms\"\n"
-                           " scrape_timeout = \"500ms\"\n forward_to = [test.metrics.m.receiver]\n}\ntest.metrics \"m\" { }\n"));
+    assert_true(bench_load(
+        "prometheus.scrape \"s\" {\n targets = [{__address__ = \"127.0.0.1:1\"}]\n scrape_interval = \"500ms\"\n"
+        " scrape_timeout = \"500ms\"\n forward_to = [test.metrics.m.receiver]\n}\ntest.metrics \"m\" { }\n"));
     bench_await_batches(2);
-    assert_non_null(strstr(bench_text(), "{__name__=\"up\",instance=\"127.0.0.1:1\",job=\"prometheus.scrape.s\"} 0 " T0 "\n"));
+    assert_non_null(
+        strstr(bench_text(), "{__name__=\"up\",instance=\"127.0.0.1:1\",job=\"prometheus.scrape.s\"} 0 " T0 "\n"));
     bench_end();
 }
 
-/* Series that come and go do not fill the table, also when each scrape breaks off; and a stop amid scrapes leaks nothing. */
+static void a_scrape_under_way_ends_with_the_agent(void **state)
+{
+    static const struct answer answers[] = {{"a 1\n", 0}, {NULL, -1}};
+    const struct timespec pause = {.tv_nsec = 1000000};
+    size_t n = 0;
+
+    (void)state;
+    bench_begin(types);
+    serve(answers, 2, false);
+    assert_true(bench_load(config("", "")));
+    while (n < 2) { /* the second request is there, and waits */
+        (void)nanosleep(&pause, NULL);
+        (void)pthread_mutex_lock(&server.lock);
+        n = server.next;
+        (void)pthread_mutex_unlock(&server.lock);
+    }
+    end();
+}
+
+/* Series that come and go do not fill the table, also when each scrape breaks off; and a stop amid scrapes leaks
+ * nothing. */
 static void endless_new_series_are_let_go(void **state)
 {
     static char bodies[40][8192];
@@ -315,10 +402,11 @@ static void endless_new_series_are_let_go(void **state)
     {
         static char text[8192];
 
-        (void)snprintf(text, sizeof text,
-                       "prometheus.scrape \"s\" {\n targets = [{__address__ = \"127.0.0.1:%u\"}]\n scrape_interval = \"30ms\"\n"
-                       " scrape_timeout = \"30ms\"\n forward_to = [test.metrics.m.receiver]\n}\ntest.metrics \"m\" { }\n",
-                       http_server_port(server.http));
+        (void)snprintf(
+            text, sizeof text,
+            "prometheus.scrape \"s\" {\n targets = [{__address__ = \"127.0.0.1:%u\"}]\n scrape_interval = \"30ms\"\n"
+            " scrape_timeout = \"30ms\"\n forward_to = [test.metrics.m.receiver]\n}\ntest.metrics \"m\" { }\n",
+            http_server_port(server.http));
         assert_true(bench_load(text));
     }
     bench_await_batches(40);
@@ -338,6 +426,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_target_that_is_taken_away_ends_stale),
         cmocka_unit_test(parameters_reach_the_target),
         cmocka_unit_test(a_target_that_cannot_be_reached_is_down),
+        cmocka_unit_test(a_scrape_under_way_ends_with_the_agent),
         cmocka_unit_test(endless_new_series_are_let_go),
     };
 
