@@ -58,7 +58,7 @@ def main():
             path = os.path.relpath(os.path.join(folder, name), root)
             if not name.endswith(TEXT) and path not in ("hy", ".ci/run"):
                 continue
-            with open(os.path.join(root, path), encoding="utf-8") as f:
+            with open(os.path.join(root, path), encoding="utf-8", errors="replace") as f:
                 text = f.read()
             seen += 1
             complain = lambda where, line, what: complaints.append(f"{where}:{line}: {what}")

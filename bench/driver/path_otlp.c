@@ -6,7 +6,7 @@
 #include "agent/model/otlp_json.h"
 #include "agent/model/otlp_scan.h"
 #include "bench/driver/bench.h"
-#include "exporters/otelcol/otlp_push.h"
+#include "agent/runtime/otlp_push.h"
 
 extern const struct component_type component_otelcol_exporter_loki, component_loki_write;
 

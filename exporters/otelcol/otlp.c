@@ -1,7 +1,7 @@
 /* otelcol.exporter.otlp: OTLP over gRPC. */
 #include "agent/base/mem.h"
 #include "agent/runtime/otel_output.h"
-#include "exporters/otelcol/otlp_push.h"
+#include "agent/runtime/otlp_push.h"
 
 struct keepalive_args {
     int64_t ping_wait_ns, ping_response_timeout_ns;

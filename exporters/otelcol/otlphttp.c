@@ -1,7 +1,7 @@
 /* otelcol.exporter.otlphttp: OTLP over HTTP, protobuf bodies. */
 #include "agent/base/mem.h"
 #include "agent/runtime/otel_output.h"
-#include "exporters/otelcol/otlp_push.h"
+#include "agent/runtime/otlp_push.h"
 
 struct compression_params_args {
     int64_t level;

@@ -1,5 +1,5 @@
-#include "exporters/loki/write.h"
-#include "exporters/prometheus/remote_write.h"
+#include "exporters/loki/write/write.h"
+#include "exporters/prometheus/remote_write/remote_write.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>

@@ -1,5 +1,5 @@
 #include "agent/runtime/relabel_args.h"
-#include "exporters/prometheus/remote_write.h"
+#include "exporters/prometheus/remote_write/remote_write.h"
 
 #define Q(member) offsetof(struct rw_queue_args, member)
 static const struct river_field queue_fields[] = {

@@ -1,4 +1,4 @@
-#include "exporters/otelcol/otlp_push.h"
+#include "agent/runtime/otlp_push.h"
 #include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/model/otlp_scan.h"

@@ -1,7 +1,7 @@
-/* exporters/otelcol/otlp_push.h - what otelcol.exporter.otlp and .otlphttp share: OTLP batches into their one endpoint,
+/* agent/runtime/otlp_push.h - what otelcol.exporter.otlp and .otlphttp share: OTLP batches into their one endpoint,
  * headers and auth, Alloy's metrics, the life of the component. */
-#ifndef EXPORTERS_OTELCOL_OTLP_PUSH_H
-#define EXPORTERS_OTELCOL_OTLP_PUSH_H
+#ifndef AGENT_RUNTIME_OTLP_PUSH_H
+#define AGENT_RUNTIME_OTLP_PUSH_H
 #include "agent/runtime/otel_args.h"
 #include "agent/runtime/otel_auth.h"
 #include "agent/runtime/sink.h"

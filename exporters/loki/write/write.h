@@ -1,7 +1,7 @@
-/* exporters/loki/write.h - loki.write: what its files share. write.c runs it, args.c has its table, stream.c makes a
+/* exporters/loki/write/write.h - loki.write: what its files share. run.c runs it, args.c has its table, stream.c makes a
  * batch into pushes, observe.c keeps Alloy's metrics. */
-#ifndef EXPORTERS_LOKI_WRITE_H
-#define EXPORTERS_LOKI_WRITE_H
+#ifndef EXPORTERS_LOKI_WRITE_WRITE_H
+#define EXPORTERS_LOKI_WRITE_WRITE_H
 #include "agent/runtime/sink.h"
 #include <pthread.h>
 

@@ -1,5 +1,5 @@
 /* loki.write: log entries to Loki's push API, snappy protobuf. */
-#include "exporters/loki/write.h"
+#include "exporters/loki/write/write.h"
 #include "agent/base/mem.h"
 
 enum { LOKI_IN_FLIGHT = 16 };

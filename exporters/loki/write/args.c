@@ -1,4 +1,4 @@
-#include "exporters/loki/write.h"
+#include "exporters/loki/write/write.h"
 
 #define Q(member) offsetof(struct loki_queue_args, member)
 static const struct river_field queue_fields[] = {

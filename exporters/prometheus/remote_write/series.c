@@ -1,7 +1,7 @@
 #include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/model/remote_write.h"
-#include "exporters/prometheus/remote_write.h"
+#include "exporters/prometheus/remote_write/remote_write.h"
 
 enum { METADATA_FAMILIES_MAX = 20000, BLOCK_BYTES_MAX = 1024 * 1024, SPANS_MAX = 64 };
 

@@ -2,7 +2,7 @@
 #include "agent/base/limits.h"
 #include "agent/base/map.h"
 #include "agent/base/mem.h"
-#include "exporters/loki/write.h"
+#include "exporters/loki/write/write.h"
 #include <stdio.h>
 
 struct tenant_series {

@@ -1,5 +1,5 @@
 /* prometheus.remote_write: samples by remote write 1.0. */
-#include "exporters/prometheus/remote_write.h"
+#include "exporters/prometheus/remote_write/remote_write.h"
 #include "agent/base/mem.h"
 #include "agent/runtime/relabel_args.h"
 

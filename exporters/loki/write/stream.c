@@ -2,7 +2,7 @@
 #include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/model/loki_write.h"
-#include "exporters/loki/write.h"
+#include "exporters/loki/write/write.h"
 
 /* Loki's defaults for what one label may hold (limits_config). */
 enum { LABEL_NAME_BYTES_MAX = 1024, LABEL_VALUE_BYTES_MAX = 2048, STREAM_TEXT_BYTES = 1024 * 1024 };

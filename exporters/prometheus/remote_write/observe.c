@@ -2,7 +2,7 @@
 #include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/io/http_url.h"
-#include "exporters/prometheus/remote_write.h"
+#include "exporters/prometheus/remote_write/remote_write.h"
 
 struct rw_metrics {
     struct metric *samples, *failed, *dropped, *retried, *bytes, *duration, *highest, *shards_max, *per_send;
