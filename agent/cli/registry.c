@@ -9,6 +9,7 @@ extern const struct component_type component_local_file_match;
 extern const struct component_type component_loki_echo;
 extern const struct component_type component_loki_process;
 extern const struct component_type component_loki_relabel;
+extern const struct component_type component_loki_source_docker;
 extern const struct component_type component_loki_source_file;
 extern const struct component_type component_loki_write;
 extern const struct component_type component_otelcol_auth_basic;
@@ -38,6 +39,7 @@ const struct component_type *const registry[] = {
     &component_loki_echo,
     &component_loki_process,
     &component_loki_relabel,
+    &component_loki_source_docker,
     &component_loki_source_file,
     &component_loki_write,
     &component_otelcol_auth_basic,

@@ -65,11 +65,11 @@ bool docker_find_self(struct slice cgroup, struct slice mountinfo, struct slice 
 
 /* ---- the bodies of /containers/{id}/logs with timestamps=1 (docker_logs.c) ---- */
 
-enum docker_source { DOCKER_STDOUT, DOCKER_STDERR, DOCKER_SOURCES };
+enum docker_std { DOCKER_STDOUT, DOCKER_STDERR, DOCKER_SOURCES };
 
 /* One line, without its newline, in one piece: parts that Docker split at 16 KiB are joined. */
 struct docker_line {
-    enum docker_source source;
+    enum docker_std source;
     int64_t ts_ns;
     struct slice text; /* borrowed for the call */
     bool is_cut;       /* longer than the maximum: the rest was left out */
@@ -86,7 +86,7 @@ struct docker_logs {
     unsigned n_head;
     uint32_t frame_left;
     bool is_left_out;
-    enum docker_source source;
+    enum docker_std source;
     struct docker_part {
         enum { PART_STAMP, PART_TEXT } state;
         struct buf stamp; /* while it is collected */

@@ -33,7 +33,7 @@ static void add_text(struct docker_part *p, struct slice text)
         p->is_cut = true;
 }
 
-static void end_line(struct docker_logs *l, enum docker_source source)
+static void end_line(struct docker_logs *l, enum docker_std source)
 {
     struct docker_part *p = &l->parts[source];
     struct slice text = buf_slice(&p->text);
@@ -73,7 +73,7 @@ static bool end_stamp(struct docker_part *p)
 }
 
 /* Takes one run of bytes of a source; returns how many. */
-static size_t take_stamp(struct docker_logs *l, enum docker_source source, struct slice s)
+static size_t take_stamp(struct docker_logs *l, enum docker_std source, struct slice s)
 {
     struct docker_part *p = &l->parts[source];
 
@@ -91,7 +91,7 @@ static size_t take_stamp(struct docker_logs *l, enum docker_source source, struc
     return s.len;
 }
 
-static size_t take_text(struct docker_logs *l, enum docker_source source, struct slice s)
+static size_t take_text(struct docker_logs *l, enum docker_std source, struct slice s)
 {
     struct docker_part *p = &l->parts[source];
     size_t n = s.len;
@@ -120,7 +120,7 @@ static size_t take_text(struct docker_logs *l, enum docker_source source, struct
     return n;
 }
 
-static size_t take(struct docker_logs *l, enum docker_source source, struct slice s)
+static size_t take(struct docker_logs *l, enum docker_std source, struct slice s)
 {
     return l->parts[source].state == PART_STAMP ? take_stamp(l, source, s) : take_text(l, source, s);
 }
@@ -192,6 +192,6 @@ void docker_logs_end(struct docker_logs *l)
         if (p->stamp.len != 0)
             (void)end_stamp(p);
         if (p->has_ts || p->text.len != 0)
-            end_line(l, (enum docker_source)i);
+            end_line(l, (enum docker_std)i);
     }
 }

@@ -86,6 +86,16 @@ enum code file_stat_path(const char *path, struct file_stat *out, struct error *
     return OK;
 }
 
+bool file_born_ns(const char *path, int64_t *born_ns)
+{
+    struct statx st;
+
+    if (statx(AT_FDCWD, path, 0, STATX_BTIME, &st) != 0 || (st.stx_mask & STATX_BTIME) == 0)
+        return false;
+    *born_ns = (int64_t)st.stx_btime.tv_sec * 1000000000 + st.stx_btime.tv_nsec;
+    return true;
+}
+
 enum code file_read_at(int fd, uint64_t offset, void *out, size_t n, size_t *got, struct error *err)
 {
     *got = 0;

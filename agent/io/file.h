@@ -34,6 +34,8 @@ MUST_USE enum code file_open(int *fd, const char *path, unsigned flags, struct e
 void file_close(int *fd); /* -1 is fine; sets -1 */
 MUST_USE enum code file_stat_fd(int fd, struct file_stat *out, struct error *err);
 MUST_USE enum code file_stat_path(const char *path, struct file_stat *out, struct error *err); /* AGAIN: absent */
+/* When the file was made; false where the file system does not keep it. */
+bool file_born_ns(const char *path, int64_t *born_ns);
 /* Up to n bytes at offset; *got is short only at the end of the file. */
 MUST_USE enum code file_read_at(int fd, uint64_t offset, void *out, size_t n, size_t *got, struct error *err);
 MUST_USE enum code file_write_at(int fd, uint64_t offset, struct slice bytes, struct error *err); /* FULL: no space */

@@ -92,7 +92,8 @@ size_t host_queue_bytes(const struct host *h);
 struct http_client *host_http(struct host *h, struct loop *loop);
 
 /* The sending end for a forward_to: name is the argument ("forward_to", "output.traces"). The same name gives the same
- * fanout again, so update just sets. Control loop only. kind must match the receivers' (checked: INVALID). */
+ * fanout again, so update just sets; *out is NULL the first time and is not written again, for loops read it. Control
+ * loop only. kind must match the receivers' (checked: INVALID). */
 MUST_USE enum code host_fanout(struct host *h, const char *name, enum receiver_kind kind, void *const *receivers, size_t n,
                                struct fanout **out, struct error *err);
 /* The receiving end: fills node, owner and ledger. The receiver lives in the component. Control loop only. */

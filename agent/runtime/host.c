@@ -272,7 +272,8 @@ enum code host_fanout(struct host *h, const char *name, enum receiver_kind kind,
         runtime_barrier(h->rt, free_list, old);
     if (h->is_started && h->rt->change == NULL)
         runtime_wire(h->rt);
-    *out = &fan->fanout;
+    if (*out != &fan->fanout) /* after the first time the loops read it */
+        *out = &fan->fanout;
     return OK;
 }
 

@@ -164,7 +164,7 @@ def test_long_lines_are_joined_both_ways(ctx):
     """Docker cuts at 16 KiB; what was one line arrives as one line."""
     d = ctx.docker()
     _, api, files = both(ctx, d)
-    script = "awk 'BEGIN { s = sprintf(\"%40000s\", \"\"); gsub(/ /, \"x\", s); print s \"END\"; print \"short\" }'; printf 'no newline'"
+    script = "{ printf '%40000s' '' | tr ' ' x; echo END; echo short; } | cat; printf 'no newline'"
     name = d.run(script + "; sleep 30")
     want = ["x" * 40000 + "END", "short"]
     for way, sink in (("API", api), ("file", files)):

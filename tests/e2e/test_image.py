@@ -68,6 +68,13 @@ def default_of(text):
     return re.sub(r"\$\{\w+(?::-([^}]*))?\}", lambda m: m[1] or "", text)
 
 
+def docker_api(d):
+    """In place of compose.yaml's proxy: without any Docker API discovery.docker, and so the agent, is not healthy."""
+    socket = d.host.removeprefix("unix://")
+    flags = ["-v", f"{socket}:/run/docker.sock:ro", "-e", "DOCKER_HOST=unix:///run/docker.sock"]
+    return [*flags, "--group-add", str(os.stat(socket).st_gid)]
+
+
 @e2e(needs=["docker", "release"], timeout=120)
 def test_image_is_small_hardened_and_healthy_within_5_seconds(ctx):
     d = ctx.docker()
@@ -92,6 +99,7 @@ def test_image_is_small_hardened_and_healthy_within_5_seconds(ctx):
         "--label",
         f"hyagent.e2e={d.run_id}",
         *hardening(service),
+        *docker_api(d),
         "-v",
         f"{volume}:/var/lib/hyagent",
         IMAGE,

@@ -19,7 +19,7 @@ SANITIZER = re.compile(
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99:allocator_may_return_null=1:detect_stack_use_after_return=0",
     "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1:exitcode=99",
-    "TSAN_OPTIONS": f"suppressions={Path(__file__).resolve().parents[2] / 'tsan.supp'}:exitcode=99:history_size=4",
+    "TSAN_OPTIONS": f"suppressions={Path(__file__).resolve().parents[2] / 'tsan.supp'}:exitcode=99:history_size=4:atexit_sleep_ms=200",
 }
 
 

@@ -1,6 +1,5 @@
 /* loki.source.docker: the component. Containers that come and go start and end tailers; those that stay keep their streams.
  * All arguments are taken while running. */
-#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/components/loki/source_docker/source_docker.h"
@@ -192,10 +191,8 @@ static void take_target(struct component *c, const struct source_docker_args *a,
     if (rc == OK)
         t = want(c, id, target, &arena);
     if (t != NULL) {
-        bool is_new = t->way == NULL && !t->is_on_loop;
-
         tailer_set(t, c->way, labels);
-        if (c->is_started && is_new)
+        if (c->is_started && !t->is_on_loop)
             tailer_start(t);
     } else {
         labels_unref(labels[DOCKER_STDOUT]);
@@ -236,6 +233,8 @@ static void unwant(struct component *c, const struct map *wanted)
         t->is_wanted = false;
         if (t->is_on_loop)
             tailer_leave(t);
+        else
+            on_ended(c, t);
     }
 }
 
@@ -261,34 +260,21 @@ static void set_targets(struct component *c, const struct source_docker_args *a)
                  log_str("do", "give it the targets of discovery.docker"));
 }
 
-/* The way to Docker stays the same object while its arguments do: streams go on over an update. */
-static enum code set_way(struct component *c, const struct source_docker_args *a, struct error *err)
-{
-    struct docker_way *w = mem_zalloc(sizeof *w);
-    enum code rc;
-
-    atomic_init(&w->refs, 1);
-    w->host = mem_strndup(a->host);
-    w->refresh_ms = (uint64_t)(a->refresh_ns / NS_PER_MS);
-    rc = http_auth_new(&w->auth, &a->http, err);
-    if (rc != OK) {
-        docker_way_unref(w);
-        return rc;
-    }
-    docker_way_unref(c->way);
-    c->way = w;
-    return OK;
-}
-
 static enum code set_args(struct component *c, const struct source_docker_args *a, struct error *err)
 {
+    struct docker_way *way = NULL;
     enum code rc = host_fanout(c->s.host, "forward_to", RECEIVES_LOGS, a->forward_to.items, a->forward_to.n, &c->s.to, err);
 
     if (rc == OK && (c->way == NULL || !docker_way_is(c->way, a)))
-        rc = set_way(c, a, err);
-    if (rc == OK)
-        set_targets(c, a);
-    return rc;
+        rc = docker_way_new(&way, a, err);
+    if (rc != OK)
+        return rc;
+    if (way != NULL) {
+        docker_way_unref(c->way);
+        c->way = way;
+    }
+    set_targets(c, a);
+    return OK;
 }
 
 /* --- the component ---------------------------------------------------------------------------------------------------- */

@@ -1,10 +1,11 @@
 /* loki.source.docker in pieces: args.c (the table), run.c (the component, control loop), tailer.c (one container on its
- * loop: connecting, resuming, ending), entries.c (its lines to batches, and what is settled).
+ * loop: connecting, resuming, ending), way.c (how Docker is reached), entries.c (its lines to batches, and what is settled).
  *
  * What a tailer has read is kept as the last timestamp of stdout and of stderr: each of the two rises, together they need
  * not. A line that is not newer than what its source had is one that was read before. */
 #ifndef AGENT_COMPONENTS_LOKI_SOURCE_DOCKER_H
 #define AGENT_COMPONENTS_LOKI_SOURCE_DOCKER_H
+#include "agent/base/hash.h"
 #include "agent/base/limits.h"
 #include "agent/base/list.h"
 #include "agent/base/map.h"
@@ -42,7 +43,10 @@ struct docker_way {
     char *host;
     struct http_auth *auth;
     uint64_t refresh_ms;
+    struct hash128 args;
 };
+MUST_USE enum code docker_way_new(struct docker_way **out, const struct source_docker_args *a, struct error *err);
+bool docker_way_is(const struct docker_way *w, const struct source_docker_args *a); /* made of equal arguments */
 struct docker_way *docker_way_ref(struct docker_way *w);
 void docker_way_unref(struct docker_way *w); /* NULL is fine */
 

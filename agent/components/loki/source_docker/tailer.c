@@ -28,21 +28,6 @@ static void say(struct tailer *t, const char *what, struct slice text)
              log_str("do", "it is tried again from where reading stood"));
 }
 
-struct docker_way *docker_way_ref(struct docker_way *w)
-{
-    atomic_fetch_add(&w->refs, 1);
-    return w;
-}
-
-void docker_way_unref(struct docker_way *w)
-{
-    if (w == NULL || atomic_fetch_sub(&w->refs, 1) != 1)
-        return;
-    http_auth_free(w->auth);
-    mem_free(w->host);
-    mem_free(w);
-}
-
 void tailer_wake(struct tailer *t, uint64_t after_ms)
 {
     int64_t now = loop_now_ms(t->loop), due = now + (int64_t)after_ms;

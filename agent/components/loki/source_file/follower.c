@@ -24,7 +24,7 @@ enum {
     ROTATION_POLL_MS = 20,
 };
 
-static struct tail *newest(const struct follower *f)
+struct tail *follower_newest(const struct follower *f)
 {
     return list_is_empty(&f->tails) ? NULL : CONTAINER_OF(f->tails.prev, struct tail, link);
 }
@@ -67,8 +67,8 @@ void follower_moved(void *arg, int64_t position)
 
 /* --- opening ------------------------------------------------------------------------------------------------------ */
 
-static bool add_tail(struct follower *f, const char *path, uint64_t offset, bool is_cut, const struct mark *mark,
-                     bool is_at_path)
+bool follower_add_tail(struct follower *f, const char *path, uint64_t offset, bool is_cut, const struct mark *mark,
+                       bool is_at_path)
 {
     struct error err = {0};
     struct tail *t;
@@ -146,7 +146,9 @@ static void open_at_path(struct follower *f, const struct file_stat *st)
     uint64_t offset = 0;
     struct mark mark;
 
-    if (f->n_tails == RECORD_TAILS) {
+    if (f->has_started_once && f->n_tails != 0)
+        rotated_open_between(f);
+    if (f->n_tails >= RECORD_TAILS) {
         follower_say(f, "rotated too often", "more files of one path wait to be read than are kept open");
         return;
     }
@@ -154,82 +156,10 @@ static void open_at_path(struct follower *f, const struct file_stat *st)
         return; /* read under its other name; a later look tries again */
     if (offset == 0 && !f->has_started_once && !first_offset(f, st, &offset))
         f->is_skipped = true;
-    if (f->is_skipped || !add_tail(f, f->path, offset, false, mark.n != 0 ? &mark : NULL, true))
+    if (f->is_skipped || !follower_add_tail(f, f->path, offset, false, mark.n != 0 ? &mark : NULL, true))
         claims_drop(f, &st->id, offset, &mark, true);
     else
         f->has_started_once = true;
-}
-
-struct search {
-    const struct record *record;
-    char *folder;              /* owned */
-    char *found[RECORD_TAILS]; /* owned paths */
-};
-
-static bool is_same(const struct file_identity *a, const struct file_identity *b)
-{
-    return a->device == b->device && a->inode == b->inode;
-}
-
-static bool search_entry(void *arg, const char *name, bool is_dir)
-{
-    struct search *s = arg;
-    struct error err = {0};
-    struct file_stat st;
-    char *path;
-
-    if (is_dir)
-        return true;
-    path = mem_printf("%s/%s", s->folder, name);
-    if (file_stat_path(path, &st, &err) == OK && st.is_regular)
-        for (size_t i = 0; i < s->record->n; i++)
-            if (s->found[i] == NULL && is_same(&s->record->at[i].id, &st.id) &&
-                st.size_bytes >= s->record->at[i].offset) { /* a shorter one is another file with that inode */
-                s->found[i] = path;
-                return true;
-            }
-    mem_free(path);
-    return true;
-}
-
-/* Files that were rotated away while nobody looked stay in their folder. */
-static void search_folder(struct follower *f, struct search *s)
-{
-    const char *slash = strrchr(f->path, '/');
-    struct error err = {0};
-
-    s->folder = slash != NULL ? mem_strndup(slice_make(f->path, (size_t)(slash - f->path))) : mem_strdup(".");
-    if (dir_list(s->folder[0] != '\0' ? s->folder : "/", search_entry, s, &err) != OK)
-        follower_say(f, "rotated files cannot be searched", err.text);
-    mem_free(s->folder);
-}
-
-/* Opens what the record names, oldest first: the files that were rotated away, and the one at the path. */
-static void open_recorded(struct follower *f, struct record *r)
-{
-    struct search search = {.record = r};
-    struct file_stat here = {0};
-    struct error err = {0};
-    bool is_here = file_stat_path(f->path, &here, &err) == OK && here.is_regular;
-    int64_t plain;
-
-    if (positions_get(f->source->positions, slice_str(f->path), slice_str(f->labels_text), &plain) && plain > 0 &&
-        (uint64_t)plain > r->at[r->n - 1].offset && is_here && is_same(&r->at[r->n - 1].id, &here.id))
-        r->at[r->n - 1].offset = (uint64_t)plain; /* Alloy read on from here in between */
-    if (r->n != 1 || !is_here || !is_same(&r->at[0].id, &here.id))
-        search_folder(f, &search);
-    for (size_t i = 0; i < r->n; i++) {
-        bool is_at_path = is_here && is_same(&r->at[i].id, &here.id);
-        const char *path = is_at_path ? f->path : search.found[i];
-        struct mark mark;
-        uint64_t known;
-
-        if (path != NULL && claims_take(f, &r->at[i].id, &known, &mark) &&
-            !add_tail(f, path, r->at[i].offset, r->at[i].is_cut, NULL, is_at_path))
-            claims_drop(f, &r->at[i].id, 0, &mark, true);
-        mem_free(search.found[i]);
-    }
-    f->has_started_once = true;
 }
 
 /* --- a look --------------------------------------------------------------------------------------------------------- */
@@ -262,7 +192,7 @@ static void look_at_path(struct follower *f, int64_t now)
     }
     LIST_EACH (it, &f->tails) {
         struct tail *t = CONTAINER_OF(it, struct tail, link);
-        bool is_it = is_same(&t->id, &st.id);
+        bool is_it = file_is_same(&t->id, &st.id);
 
         if (t->is_at_path && !is_it)
             t->away_since_ms = f->rotated_ms = now;
@@ -331,7 +261,7 @@ static void finish(struct follower *f);
 
 static void schedule(struct follower *f, enum tail_state state, bool was_active)
 {
-    const struct tail *t = newest(f);
+    const struct tail *t = follower_newest(f);
     uint64_t longest = f->options.max_poll_ms, shortest = f->options.min_poll_ms;
 
     if (state == TAIL_MORE) {
@@ -432,7 +362,7 @@ static void start_on_loop(void *arg)
     f->last_run_ms = f->rotated_ms = INT64_MIN / 2;
     metric_add(f->source->active, 1);
     if (record_read(f, &record))
-        open_recorded(f, &record);
+        rotated_open_recorded(f, &record);
     follower_wake(f, 0);
 }
 

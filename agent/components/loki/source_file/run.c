@@ -258,7 +258,7 @@ static void end_matcher(struct component *c)
 static enum code set_args(struct component *c, const struct source_file_args *a, struct error *err)
 {
     struct file_matcher *matcher = NULL;
-    struct fanout *to;
+    struct fanout *to = NULL;
     enum code rc = host_fanout(c->s.host, "forward_to", RECEIVES_LOGS, a->forward_to.items, a->forward_to.n, &to, err);
 
     if (rc == OK && a->match.enabled)

@@ -1,5 +1,6 @@
 /* loki.source.file in pieces: args.c (the table), run.c (the component, control loop), follower.c (one path on its loop:
- * rotation, restart, polling), tail.c (one open file: reading and letting go), lines.c (bytes to lines), record.c (what is
+ * rotation, polling), rotated.c (files that left while nobody
+ * looked), tail.c (one open file: reading and letting go), lines.c (bytes to lines), record.c (what is
  * kept in the positions file).
  *
  * A follower has the files that stood at its path, oldest first: the last one is what stands there now. Each has a window,
@@ -159,6 +160,7 @@ struct tail {
     struct watch *watch;
     int64_t charged;          /* its part of source.in_flight */
     int64_t cut_from, cut_to; /* positions inside a line whose start was sent; cut_to INT64_MAX: its end was not seen */
+    int64_t opened_ns; /* wall clock */
     int64_t quiet_since_ms, away_since_ms, gone_since_ms;
     uint64_t part_bytes; /* that wait at the end without a newline */
     unsigned missed;     /* growths that inotify did not tell of, in a row */
@@ -180,6 +182,10 @@ void tail_close_file(struct tail *t, enum lost_bytes why);
 bool tail_is_settled(const struct tail *t);
 uint64_t tail_settled_offset(const struct tail *t);
 bool tail_is_inside_line(const struct tail *t); /* at its settled offset */
+/* Opens a file and puts it behind the others; mark (may be NULL) is what stood before offset. False: said why not. */
+bool follower_add_tail(struct follower *f, const char *path, uint64_t offset, bool is_cut, const struct mark *mark,
+                       bool is_at_path);
+struct tail *follower_newest(const struct follower *f); /* NULL: none */
 void follower_moved(void *arg, int64_t position); /* the window's moved function; arg is the tail */
 void follower_wake(struct follower *f, uint64_t after_ms); /* runs it soon; on its loop */
 void follower_say(struct follower *f, const char *what, const char *text);
@@ -206,6 +212,13 @@ struct record {
     } at[RECORD_TAILS];
     size_t n;
 };
+/* --- rotated.c: files that left the path while nobody looked ---------------------------------------------------------- */
+bool file_is_same(const struct file_identity *a, const struct file_identity *b);
+/* What the record names, oldest first: those rotated away, searched in the folder, and the one at the path. */
+void rotated_open_recorded(struct follower *f, struct record *r);
+/* Files that came to the path and left it since the last look. */
+void rotated_open_between(struct follower *f);
+
 bool record_read(struct follower *f, struct record *out);
 void record_write(struct follower *f);
 void record_remove(struct follower *f);

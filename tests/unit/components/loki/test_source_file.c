@@ -155,6 +155,35 @@ static void rotation_by_rename_loses_and_repeats_nothing(void **state)
     world_end(&w);
 }
 
+/* Rotated more often than anyone can look: the files in between are found by their names. */
+static void rotations_faster_than_looks_lose_nothing(void **state)
+{
+    enum { BURST = 6, BURSTS = 10, EACH = 20 };
+    struct world w;
+    int n = 10;
+
+    (void)state;
+    numbers(log_path, 1, n);
+    numbers(path_of("app.log.err"), 90000, 90010); /* another log: is not read */
+    begin(&w, "");
+    wait_lines((size_t)n);
+    for (int burst = 0; burst < BURSTS; burst++) {
+        for (int i = 0; i < BURST; i++) {
+            char name[48];
+
+            numbers(log_path, n + 1, n + EACH);
+            n += EACH;
+            snprintf(name, sizeof name, "app.log.%d", burst * BURST + i);
+            assert_int_equal(rename(log_path, path_of(name)), 0);
+        }
+        numbers(log_path, n + 1, n + 1);
+        numbers(path_of("app.log.err"), 90000, 90010);
+        wait_lines((size_t)++n);
+    }
+    assert_numbers(0, 1, n);
+    world_end(&w);
+}
+
 static void rotation_while_delivery_stalls_loses_nothing(void **state)
 {
     struct world w;
@@ -565,6 +594,7 @@ int main(int argc, char **argv)
         T(lines_arrive_in_order_with_labels_and_rising_times),
         T(a_part_of_a_line_waits_for_its_end),
         T(rotation_by_rename_loses_and_repeats_nothing),
+        T(rotations_faster_than_looks_lose_nothing),
         T(rotation_while_delivery_stalls_loses_nothing),
         T(truncation_starts_over_and_repeats_nothing),
         T(a_file_filled_again_beyond_the_old_end_is_seen),
