@@ -4,8 +4,8 @@ if(NOT HY_TESTS)
 endif()
 enable_testing()
 hy_library(cmocka cmocka)
-# What `hy test` builds under ThreadSanitizer: the unit tests and the proof that races are seen.
-add_custom_target(tests_tsan)
+# What `hy test` builds under ThreadSanitizer: the agent, the unit tests and the proof that races are seen.
+add_custom_target(tests_tsan DEPENDS hyagent)
 foreach(room base text io river model delivery runtime components ui cli)
   file(GLOB_RECURSE files CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} tests/unit/${room}/test_*.c)
   if(room STREQUAL components)

@@ -1,6 +1,8 @@
 # Sourced by ../hy: `hy test`. Every test ends as one line of build/logs/results: PASS|FAIL|SKIP name [reason].
 
 HY_RESULTS=$HY_LOGS/results
+# The end-to-end tests that run under ThreadSanitizer too: every way in and out, and changes under load.
+HY_TSAN_E2E='^(otlp\.(python_sdk_over|retries_after)|files\.(rename|copytruncate)|scrape\.(special_values|targets_that)|life\.(sighup_under_load|a_changed_exporter)|admin\.metrics_page)'
 
 record() { printf '%s\n' "$*" >>"$HY_RESULTS"; }
 
@@ -67,25 +69,28 @@ run_fuzz_budget() {
 }
 
 # The end-to-end tests print their own PASS|FAIL|SKIP lines, and start and end a dockerd where none answers.
+# run_e2e NAME PREFIX BINARY [TEXT]: those whose name matches TEXT, of the ones asked for.
 run_e2e() {
-    local log=$HY_LOGS/e2e.log names=() status=0
+    local name=$1 prefix=$2 binary=$3 text=${4:-.} log=$HY_LOGS/$1.log names=() status=0
     [ -f tests/e2e/run.py ] || return 0
-    if [ -n "$HY_FILTER" ]; then
-        mapfile -t names < <(/usr/bin/python3 tests/e2e/run.py --list | awk '{print $1}' | grep -E "$HY_FILTER" || true)
+    if [ -n "$HY_FILTER$4" ]; then
+        mapfile -t names < <(/usr/bin/python3 tests/e2e/run.py --list | awk '{print $1}' | grep -E "$text" |
+            grep -E "${HY_FILTER:-.}" || true)
         [ ${#names[@]} -ne 0 ] || return 0
     fi
-    say "end-to-end                   (build/logs/e2e/ has a log per test)"
-    /usr/bin/python3 tests/e2e/run.py --jobs "$HY_JOBS" --bin build/debug/hyagent --release build/hyagent "${names[@]/#/-k}" \
-        2>"$log.err" </dev/null | tee "$log" | grep --line-buffered -E '^(PASS|FAIL|SKIP) ' || status=$?
+    printf '%-28s (build/logs/%s/ has a log per test)\n' "end-to-end $prefix" "$name"
+    "${HY_NO_ASLR[@]}" /usr/bin/python3 tests/e2e/run.py --jobs "$HY_JOBS" --logs "$name" --bin "$binary" \
+        --release build/hyagent "${names[@]/#/-k}" 2>"$log.err" </dev/null | sed -uE "s,^(PASS|FAIL|SKIP) ,&$prefix," |
+        tee "$log" | grep --line-buffered -E '^(PASS|FAIL|SKIP) ' || status=$?
     # Which skips are a failure is decided in one place, judge_skips.
-    grep -E '^(PASS|FAIL|SKIP) ' "$log" | grep -v '^FAIL tests skipped for want of' >>"$HY_RESULTS" || true
+    grep -E '^(PASS|FAIL|SKIP) ' "$log" >>"$HY_RESULTS" || true
     if ! grep -qE '^[0-9]+ passed, ' "$log"; then
-        record "FAIL e2e the runner did not come to its end"
+        record "FAIL $name the runner did not come to its end"
         tail -n 60 "$log.err" | sed 's/^/    /'
     fi
-    sed -n 's/^FAIL \([a-z0-9_]*\.[^ ]*\).*/\1/p' "$log" | while read -r name; do
-        say "    the end of build/logs/e2e/$name.log:"
-        tail -n 60 "$HY_LOGS/e2e/$name.log" | sed 's/^/    /'
+    sed -n "s,^FAIL $prefix\\([a-z0-9_]*\\.[^ ]*\\).*,\\1,p" "$log" | while read -r test; do
+        say "    the end of build/logs/$name/$test.log:"
+        tail -n 60 "$HY_LOGS/$name/$test.log" | sed 's/^/    /'
     done
 }
 
@@ -141,10 +146,11 @@ run_tests() {
     fi
     if step build-tsan build_preset tsan build/tsan tests_tsan; then
         run_ctest test-tsan build/tsan tsan/
+        run_e2e e2e-tsan tsan/ build/tsan/hyagent "$HY_TSAN_E2E"
     else
         record "FAIL build-tsan"
     fi
     run_fuzz_budget
-    run_e2e
+    run_e2e e2e "" build/debug/hyagent ""
     summary
 }

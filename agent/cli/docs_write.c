@@ -52,9 +52,8 @@ static const char *kind_name(const struct river_field *f)
     case RIVER_TARGETS:
         return "list(map(string))";
     case RIVER_CAPSULE:
+    case RIVER_CAPSULE_LIST: /* in list(…) */
         return f->capsule->name;
-    case RIVER_CAPSULE_LIST:
-        return f->capsule->name; /* in list(…) */
     case RIVER_VALUE:
         return "any";
     case RIVER_LABEL:

@@ -6,8 +6,14 @@
 
 static void put_hex(const ProtobufCBinaryData *id, struct buf *out)
 {
-    for (size_t i = 0; i < id->len; i++)
-        (void)buf_printf(out, "%02x", id->data[i]);
+    static const char digits[] = "0123456789abcdef";
+
+    if (buf_reserve(out, id->len * 2) != OK)
+        return; /* is_full says so */
+    for (size_t i = 0; i < id->len; i++) {
+        out->ptr[out->len++] = digits[id->data[i] >> 4];
+        out->ptr[out->len++] = digits[id->data[i] & 15];
+    }
 }
 
 static int compare_keys(const void *a, const void *b)

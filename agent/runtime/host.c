@@ -179,6 +179,24 @@ static void wire_source(struct host *h, struct reach *found, struct gate **gates
     admission_set(h->admission, gates, n);
 }
 
+/* Above all that h sends to; whether it rose. */
+static bool raise_above(struct host *h)
+{
+    unsigned before = h->height;
+
+    LIST_EACH (it, &h->fans) {
+        const struct fan *fan = CONTAINER_OF(it, struct fan, link);
+
+        for (size_t i = 0; i < fan->n; i++) {
+            const struct host *below = fan->to[i]->node;
+
+            if (below != NULL && below->height + 1 > h->height)
+                h->height = below->height + 1;
+        }
+    }
+    return h->height != before;
+}
+
 /* Heights over a graph without circles: as often as something rises, at most once per level. */
 static void set_heights(struct runtime *rt)
 {
@@ -188,22 +206,8 @@ static void set_heights(struct runtime *rt)
         CONTAINER_OF(it, struct host, link)->height = 0;
     for (size_t round = rt->n_hosts + 1; has_risen && round > 0; round--) {
         has_risen = false;
-        LIST_EACH (it, &rt->hosts) {
-            struct host *h = CONTAINER_OF(it, struct host, link);
-
-            LIST_EACH (f, &h->fans) {
-                const struct fan *fan = CONTAINER_OF(f, struct fan, link);
-
-                for (size_t i = 0; i < fan->n; i++) {
-                    const struct host *below = fan->to[i]->node;
-
-                    if (below != NULL && below->height + 1 > h->height) {
-                        h->height = below->height + 1;
-                        has_risen = true;
-                    }
-                }
-            }
-        }
+        LIST_EACH (it, &rt->hosts)
+            has_risen |= raise_above(CONTAINER_OF(it, struct host, link));
     }
 }
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests, one process each.
 
-usage: run.py --bin HYAGENT [--release HYAGENT] [--build DIR] [-k TEXT]... [--jobs N] [--list] [--keep]
+usage: run.py --bin HYAGENT [--release HYAGENT] [--build DIR] [-k TEXT]... [--jobs N] [--logs WORD] [--list] [--keep]
 
 --bin      the binary under test (the sanitizer build in ./hy test)
 --release  the release binary, for tests of size and time (they skip without it)
 -k, --filter  only tests whose module.name contains TEXT (may be given more than once)
 --jobs     how many at once (they mostly wait); those that need docker or measure the release binary run alone, last
-Logs: BUILD/logs/e2e/NAME.log. A test whose need of docker, prometheus, node_exporter, sdk or node is not met fails the
+Logs: BUILD/logs/e2e/NAME.log (--logs: another word than e2e). A test whose need of docker, prometheus, node_exporter, sdk or node is not met fails the
 run unless HY_ALLOW_SKIP (comma-separated) names that need; peers (loki, tempo of $HY_PEERS) may be missing."""
 
 import argparse
@@ -52,6 +52,7 @@ def arguments():
     p.add_argument("--build", type=Path, default=REPO / "build")
     p.add_argument("-k", "--filter", action="append", default=[])
     p.add_argument("--jobs", type=int, default=1)
+    p.add_argument("--logs", default="e2e")
     p.add_argument("--list", action="store_true")
     p.add_argument("--keep", action="store_true", help="keep the tests' folders")
     p.add_argument("--child", help=argparse.SUPPRESS)
@@ -146,7 +147,7 @@ def main():
     from lib import docker_util
     from lib.context import missing
 
-    logs = args.build / "logs/e2e"
+    logs = args.build / "logs" / args.logs
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)
     allowed = set(filter(None, os.environ.get("HY_ALLOW_SKIP", "").replace(" ", ",").split(",")))

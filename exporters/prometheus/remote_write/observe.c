@@ -27,7 +27,7 @@ static void acknowledged(void *ctx, struct slice tenant, unsigned kind, uint64_t
     (void)kind;
     (void)bytes;
     metric_add(m->samples, (double)n_items);
-    metric_set(m->highest, (double)(clock_wall_ns(clock_system()) / NS_PER_S));
+    metric_set(m->highest, (double)clock_wall_ns(clock_system()) / (double)NS_PER_S); /* fractions of a second too */
 }
 
 static void dropped(void *ctx, struct slice tenant, unsigned kind, uint64_t n_items, size_t bytes,

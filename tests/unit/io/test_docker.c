@@ -20,8 +20,9 @@ static void on_line(void *arg, const struct docker_line *l)
 {
     struct got *g = arg;
 
-    (void)buf_printf(&g->text, "%c%d:%.*s%s|", l->source == DOCKER_STDOUT ? 'o' : 'e', (int)(l->ts_ns - NS1 + 1),
-                     SLICE_ARG(l->text), l->is_cut ? "!" : "");
+    (void)buf_printf(&g->text, "%c%d:", l->source == DOCKER_STDOUT ? 'o' : 'e', (int)(l->ts_ns - NS1 + 1));
+    (void)buf_add(&g->text, l->text);
+    (void)buf_add_str(&g->text, l->is_cut ? "!|" : "|");
 }
 
 static void on_bad(void *arg, const char *what)

@@ -2,11 +2,11 @@
 #include "agent/base/mem.h"
 #include "agent/components/loki/process/process.h"
 
-enum operator_ { IS, IS_NOT, MATCHES, MATCHES_NOT };
+enum comparison { IS, IS_NOT, MATCHES, MATCHES_NOT };
 
 struct matcher {
     struct slice name, value; /* owned; a line filter has no name */
-    enum operator_ op;
+    enum comparison op;
     struct regex *regex; /* owned; of MATCHES and MATCHES_NOT */
 };
 
@@ -146,7 +146,7 @@ static enum code read_lines(struct cursor *c, struct selector *s, struct error *
 {
     static const struct {
         const char *token;
-        enum operator_ op;
+        enum comparison op;
     } operators[] = {{"|=", IS}, {"!=", IS_NOT}, {"|~", MATCHES}, {"!~", MATCHES_NOT}};
     enum code rc = OK;
 

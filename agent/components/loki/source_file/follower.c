@@ -1,5 +1,6 @@
 /* One path on its loop: which files stood there, in which order they are read, and when the next look is. inotify is a
  * hint; a look at the path and at the files' sizes is the truth. */
+#include "agent/base/clock.h"
 #include "agent/base/hash.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
@@ -67,16 +68,23 @@ void follower_moved(void *arg, int64_t position)
 
 /* --- opening ------------------------------------------------------------------------------------------------------ */
 
-bool follower_add_tail(struct follower *f, const char *path, uint64_t offset, bool is_cut, const struct mark *mark,
-                       bool is_at_path)
+bool follower_add_tail(struct follower *f, const char *path, const struct file_identity *id, uint64_t offset, bool is_cut,
+                       const struct mark *mark, bool is_at_path)
 {
     struct error err = {0};
     struct tail *t;
+    enum code rc = tail_open(&t, f, path, offset, is_cut, &err);
 
-    if (tail_open(&t, f, path, offset, is_cut, &err) != OK) {
-        follower_say(f, "a file cannot be read", err.text);
-        return false;
+    if (rc == OK && !file_is_same(&t->id, id)) {
+        tail_free(t);
+        rc = AGAIN;
     }
+    if (rc == AGAIN)
+        f->rotated_ms = loop_now_ms(f->loop);
+    else if (rc != OK)
+        follower_say(f, "a file cannot be read", err.text);
+    if (rc != OK)
+        return false;
     t->is_at_path = is_at_path;
     if (mark != NULL && offset != 0 && t->offset == offset)
         t->mark = *mark;
@@ -141,7 +149,7 @@ static bool first_offset(struct follower *f, const struct file_stat *st, uint64_
 }
 
 /* A file stands at the path that is none of ours: the first, or the one after a rotation. */
-static void open_at_path(struct follower *f, const struct file_stat *st)
+static bool open_at_path(struct follower *f, const struct file_stat *st)
 {
     uint64_t offset = 0;
     struct mark mark;
@@ -150,16 +158,18 @@ static void open_at_path(struct follower *f, const struct file_stat *st)
         rotated_open_between(f);
     if (f->n_tails >= RECORD_TAILS) {
         follower_say(f, "rotated too often", "more files of one path wait to be read than are kept open");
-        return;
+        return false;
     }
     if (!claims_take(f, &st->id, &offset, &mark))
-        return; /* read under its other name; a later look tries again */
+        return false; /* read under its other name; a later look tries again */
     if (offset == 0 && !f->has_started_once && !first_offset(f, st, &offset))
         f->is_skipped = true;
-    if (f->is_skipped || !follower_add_tail(f, f->path, offset, false, mark.n != 0 ? &mark : NULL, true))
+    if (f->is_skipped || !follower_add_tail(f, f->path, &st->id, offset, false, mark.n != 0 ? &mark : NULL, true)) {
         claims_drop(f, &st->id, offset, &mark, true);
-    else
-        f->has_started_once = true;
+        return false;
+    }
+    f->has_started_once = true;
+    return true;
 }
 
 /* --- a look --------------------------------------------------------------------------------------------------------- */
@@ -180,6 +190,7 @@ static void look_at_path(struct follower *f, int64_t now)
     struct file_stat st;
     struct error err = {0};
     enum code rc = file_stat_path(f->path, &st, &err);
+    int64_t look_ns = clock_wall_ns(host_clock(f->source->host));
     bool is_known = false;
 
     if (rc == OK && !st.is_regular)
@@ -199,8 +210,8 @@ static void look_at_path(struct follower *f, int64_t now)
         t->is_at_path = is_it;
         is_known |= is_it && t->fd >= 0;
     }
-    if (!is_known && !f->is_skipped && !f->is_leaving)
-        open_at_path(f, &st);
+    if (is_known || (!f->is_skipped && !f->is_leaving && open_at_path(f, &st)))
+        f->known_ns = look_ns;
 }
 
 static bool is_quiet(const struct tail *t, int64_t now, int64_t for_ms)
@@ -281,7 +292,7 @@ static void schedule(struct follower *f, enum tail_state state, bool was_active)
         f->idle_ms = shortest;
     if (f->idle_ms > longest)
         f->idle_ms = longest;
-    if (loop_now_ms(f->loop) - f->rotated_ms < ROTATION_MS && (t == NULL || !t->is_at_path))
+    if (loop_now_ms(f->loop) - f->rotated_ms < ROTATION_MS && (t == NULL || !t->is_at_path || t->fd < 0))
         f->idle_ms = ROTATION_POLL_MS;
     follower_wake(f, f->idle_ms);
 }

@@ -72,7 +72,7 @@ void rotated_open_recorded(struct follower *f, struct record *r)
         uint64_t known;
 
         if (path != NULL && claims_take(f, &r->at[i].id, &known, &mark) &&
-            !follower_add_tail(f, path, r->at[i].offset, r->at[i].is_cut, NULL, is_at_path))
+            !follower_add_tail(f, path, &r->at[i].id, r->at[i].offset, r->at[i].is_cut, NULL, is_at_path))
             claims_drop(f, &r->at[i].id, 0, &mark, true);
         mem_free(search.found[i]);
     }
@@ -85,7 +85,7 @@ struct between {
     struct follower *f;
     const char *folder;
     struct slice base;    /* the path's last part */
-    int64_t born_after_ns; /* when the newest one we have was opened */
+    int64_t born_after_ns;
     struct {
         char *path; /* owned */
         struct file_identity id;
@@ -143,7 +143,7 @@ static bool between_entry(void *arg, const char *name, bool is_dir)
 void rotated_open_between(struct follower *f)
 {
     const char *slash = strrchr(f->path, '/');
-    struct between b = {.f = f, .born_after_ns = follower_newest(f)->opened_ns - CLOCK_SLACK_NS};
+    struct between b = {.f = f, .born_after_ns = f->known_ns - CLOCK_SLACK_NS};
     char *folder = slash != NULL ? mem_strndup(slice_make(f->path, (size_t)(slash - f->path))) : mem_strdup(".");
     struct error err = {0};
 
@@ -160,7 +160,7 @@ void rotated_open_between(struct follower *f)
             if (b.found[i].path != NULL && (oldest == b.n || b.found[i].born_ns < b.found[oldest].born_ns))
                 oldest = i;
         if (f->n_tails < RECORD_TAILS - 1 && claims_take(f, &b.found[oldest].id, &offset, &mark) &&
-            !follower_add_tail(f, b.found[oldest].path, offset, false, &mark, false))
+            !follower_add_tail(f, b.found[oldest].path, &b.found[oldest].id, offset, false, &mark, false))
             claims_drop(f, &b.found[oldest].id, 0, &mark, true);
         mem_free(b.found[oldest].path);
         b.found[oldest].path = NULL;

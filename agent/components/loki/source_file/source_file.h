@@ -133,6 +133,7 @@ struct follower {
     size_t n_tails, n_open;
     struct timer *timer; /* made on the loop */
     int64_t rotated_ms;  /* something last left the path */
+    int64_t known_ns;    /* wall clock of the last look that found one of ours at the path */
     int64_t last_run_ms, due_ms, last_ts_ns; /* due_ms INT64_MAX: the timer is off */
     uint64_t idle_ms; /* the poll's present step */
     bool is_running, is_leaving, is_stopped, has_started_once, is_first_set, is_skipped;
@@ -160,7 +161,6 @@ struct tail {
     struct watch *watch;
     int64_t charged;          /* its part of source.in_flight */
     int64_t cut_from, cut_to; /* positions inside a line whose start was sent; cut_to INT64_MAX: its end was not seen */
-    int64_t opened_ns; /* wall clock */
     int64_t quiet_since_ms, away_since_ms, gone_since_ms;
     uint64_t part_bytes; /* that wait at the end without a newline */
     unsigned missed;     /* growths that inotify did not tell of, in a row */
@@ -182,9 +182,10 @@ void tail_close_file(struct tail *t, enum lost_bytes why);
 bool tail_is_settled(const struct tail *t);
 uint64_t tail_settled_offset(const struct tail *t);
 bool tail_is_inside_line(const struct tail *t); /* at its settled offset */
-/* Opens a file and puts it behind the others; mark (may be NULL) is what stood before offset. False: said why not. */
-bool follower_add_tail(struct follower *f, const char *path, uint64_t offset, bool is_cut, const struct mark *mark,
-                       bool is_at_path);
+/* Opens a file that was seen as id and puts it behind the others; mark (may be NULL) is what stood before offset. False:
+ * it cannot be read (said), or was moved away in between (the next look sees). */
+bool follower_add_tail(struct follower *f, const char *path, const struct file_identity *id, uint64_t offset, bool is_cut,
+                       const struct mark *mark, bool is_at_path);
 struct tail *follower_newest(const struct follower *f); /* NULL: none */
 void follower_moved(void *arg, int64_t position); /* the window's moved function; arg is the tail */
 void follower_wake(struct follower *f, uint64_t after_ms); /* runs it soon; on its loop */

@@ -104,7 +104,6 @@ enum code tail_open(struct tail **out, struct follower *f, const char *path, uin
         return rc;
     }
     t->id = st.id;
-    t->opened_ns = clock_wall_ns(host_clock(f->source->host));
     t->offset = offset;
     t->seen_size = offset;
     t->was_told = true;
