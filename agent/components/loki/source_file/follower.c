@@ -189,8 +189,8 @@ static void look_at_path(struct follower *f, int64_t now)
 {
     struct file_stat st;
     struct error err = {0};
-    enum code rc = file_stat_path(f->path, &st, &err);
     int64_t look_ns = clock_wall_ns(host_clock(f->source->host));
+    enum code rc = file_stat_path(f->path, &st, &err);
     bool is_known = false;
 
     if (rc == OK && !st.is_regular)

@@ -58,8 +58,9 @@ void rotated_open_recorded(struct follower *f, struct record *r)
     struct file_stat here = {0};
     struct error err = {0};
     bool is_here = file_stat_path(f->path, &here, &err) == OK && here.is_regular;
-    int64_t plain;
+    int64_t plain, born_ns;
 
+    f->known_ns = clock_wall_ns(host_clock(f->source->host));
     if (positions_get(f->source->positions, slice_str(f->path), slice_str(f->labels_text), &plain) && plain > 0 &&
         (uint64_t)plain > r->at[r->n - 1].offset && is_here && file_is_same(&r->at[r->n - 1].id, &here.id))
         r->at[r->n - 1].offset = (uint64_t)plain; /* Alloy read on from here in between */
@@ -71,9 +72,12 @@ void rotated_open_recorded(struct follower *f, struct record *r)
         struct mark mark;
         uint64_t known;
 
-        if (path != NULL && claims_take(f, &r->at[i].id, &known, &mark) &&
-            !follower_add_tail(f, path, &r->at[i].id, r->at[i].offset, r->at[i].is_cut, NULL, is_at_path))
-            claims_drop(f, &r->at[i].id, 0, &mark, true);
+        if (path != NULL && claims_take(f, &r->at[i].id, &known, &mark)) {
+            if (!follower_add_tail(f, path, &r->at[i].id, r->at[i].offset, r->at[i].is_cut, NULL, is_at_path))
+                claims_drop(f, &r->at[i].id, 0, &mark, true);
+            else if (i == r->n - 1 && file_born_ns(path, &born_ns))
+                f->known_ns = born_ns + CLOCK_SLACK_NS; /* what came to the path after it is not known yet */
+        }
         mem_free(search.found[i]);
     }
     f->has_started_once = true;

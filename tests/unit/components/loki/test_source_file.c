@@ -285,6 +285,30 @@ static void a_restart_goes_on_at_the_checkpoint(void **state)
     world_end(&w);
 }
 
+static void two_rotations_while_nobody_looked_lose_and_repeat_nothing(void **state)
+{
+    struct world w;
+
+    (void)state;
+    numbers(path_of("app.log.9"), 90000, 90100); /* rotated before the first start: is not read */
+    usleep(50000);
+    numbers(log_path, 1, 500);
+    begin(&w, "");
+    wait_lines(500);
+    world_end(&w);
+    numbers(log_path, 501, 550);
+    assert_int_equal(rename(log_path, path_of("app.log.8")), 0);
+    usleep(50000);
+    numbers(log_path, 551, 560);
+    assert_int_equal(rename(log_path, path_of("app.log.7")), 0);
+    usleep(50000);
+    numbers(log_path, 561, 570);
+    begin(&w, "");
+    wait_lines(570);
+    assert_numbers(0, 1, 570);
+    world_end(&w);
+}
+
 static void the_checkpoint_moves_only_with_settlement(void **state)
 {
     struct world w;
@@ -599,6 +623,7 @@ int main(int argc, char **argv)
         T(truncation_starts_over_and_repeats_nothing),
         T(a_file_filled_again_beyond_the_old_end_is_seen),
         T(a_restart_goes_on_at_the_checkpoint),
+        T(two_rotations_while_nobody_looked_lose_and_repeat_nothing),
         T(the_checkpoint_moves_only_with_settlement),
         T(a_destination_that_does_not_answer_stops_reading_at_the_limit),
         T(what_is_no_file_does_not_hang_and_hurts_nobody),
