@@ -80,8 +80,12 @@ enum code file_matcher_new(struct file_matcher **out, struct host *h, const stru
     enum code rc = OK;
 
     *out = NULL;
-    *m = (struct file_matcher){.host = h, .loop = host_loop(h), .sync_ns = sync_period_ns,
-                               .older_ns = ignore_older_than_ns, .found = found, .arg = arg};
+    *m = (struct file_matcher){.host = h,
+                               .loop = host_loop(h),
+                               .sync_ns = sync_period_ns,
+                               .older_ns = ignore_older_than_ns,
+                               .found = found,
+                               .arg = arg};
     arena_init(&m->arena, 0);
     m->patterns = mem_array(targets->n + 1, sizeof *m->patterns);
     for (size_t i = 0; i < targets->n && rc == OK; i++) {
@@ -149,8 +153,9 @@ static void match(void *arg)
 
         found->pattern = &m->patterns[i];
         if (glob_walk(m->patterns[i].path, add_match, found, &err) != OK)
-            log_warn(host_id(m->host), "not all files were matched", log_slice("folder", glob_base(m->patterns[i].path)),
-                     log_str("err", err.text), log_str("do", "give a narrower pattern"));
+            log_warn(host_id(m->host), "not all files were matched",
+                     log_slice("folder", glob_base(m->patterns[i].path)), log_str("err", err.text),
+                     log_str("do", "give a narrower pattern"));
     }
     timer_start(m->timer, (uint64_t)(m->sync_ns / NS_PER_MS), 0);
     if (m->has_matched && m->last_hash == found->hash) {

@@ -155,18 +155,33 @@ static void close_component(void *self, loop_fn done, void *arg)
 
 static const struct river_enum detectors[] = {{"fsnotify", DETECT_FSNOTIFY}, {"poll", DETECT_POLL}, {NULL, 0}};
 static const struct river_field fields[] = {
-    {.name = "filename", .kind = RIVER_STRING, .flags = RIVER_REQUIRED | RIVER_NOT_EMPTY,
-     .offset = offsetof(struct args, filename), .doc = "The file to read."},
-    {.name = "detector", .kind = RIVER_ENUM, .offset = offsetof(struct args, detector), .def = "\"fsnotify\"",
-     .choices = detectors, .doc = "How changes are seen: fsnotify (inotify, and polling) or poll."},
-    {.name = "poll_frequency", .kind = RIVER_DURATION, .flags = RIVER_HAS_MIN, .min = 1000000, .def = "\"1m\"",
-     .offset = offsetof(struct args, poll_frequency_ns), .doc = "How often the file is looked at."},
-    {.name = "is_secret", .kind = RIVER_BOOL, .offset = offsetof(struct args, is_secret), .def = "false",
+    {.name = "filename",
+     .kind = RIVER_STRING,
+     .flags = RIVER_REQUIRED | RIVER_NOT_EMPTY,
+     .offset = offsetof(struct args, filename),
+     .doc = "The file to read."},
+    {.name = "detector",
+     .kind = RIVER_ENUM,
+     .offset = offsetof(struct args, detector),
+     .def = "\"fsnotify\"",
+     .choices = detectors,
+     .doc = "How changes are seen: fsnotify (inotify, and polling) or poll."},
+    {.name = "poll_frequency",
+     .kind = RIVER_DURATION,
+     .flags = RIVER_HAS_MIN,
+     .min = 1000000,
+     .def = "\"1m\"",
+     .offset = offsetof(struct args, poll_frequency_ns),
+     .doc = "How often the file is looked at."},
+    {.name = "is_secret",
+     .kind = RIVER_BOOL,
+     .offset = offsetof(struct args, is_secret),
+     .def = "false",
      .doc = "The content is a secret: never shown."},
     RIVER_FIELDS_END,
 };
-static const struct river_block args_block = {.name = "local.file", .fields = fields, .size = sizeof(struct args),
-                                              .doc = "A file's content."};
+static const struct river_block args_block = {
+    .name = "local.file", .fields = fields, .size = sizeof(struct args), .doc = "A file's content."};
 
 static const struct component_export exports[] = {
     {"content", "secret", "The file's content."},

@@ -130,17 +130,27 @@ static void close_component(void *self, loop_fn done, void *arg)
 }
 
 static const struct river_field fields[] = {
-    {.name = "path_targets", .kind = RIVER_TARGETS, .flags = RIVER_REQUIRED, .offset = offsetof(struct args, path_targets),
+    {.name = "path_targets",
+     .kind = RIVER_TARGETS,
+     .flags = RIVER_REQUIRED,
+     .offset = offsetof(struct args, path_targets),
      .doc = "Patterns (doublestar) in __path__, less those of __path_exclude__; other labels are kept."},
-    {.name = "sync_period", .kind = RIVER_DURATION, .flags = RIVER_HAS_MIN, .min = 1000000, .def = "\"10s\"",
-     .offset = offsetof(struct args, sync_period_ns), .doc = "How often patterns are matched again."},
-    {.name = "ignore_older_than", .kind = RIVER_DURATION, .def = "\"0s\"",
+    {.name = "sync_period",
+     .kind = RIVER_DURATION,
+     .flags = RIVER_HAS_MIN,
+     .min = 1000000,
+     .def = "\"10s\"",
+     .offset = offsetof(struct args, sync_period_ns),
+     .doc = "How often patterns are matched again."},
+    {.name = "ignore_older_than",
+     .kind = RIVER_DURATION,
+     .def = "\"0s\"",
      .offset = offsetof(struct args, ignore_older_than_ns),
      .doc = "Leaves out files not written to for so long; 0: none."},
     RIVER_FIELDS_END,
 };
-static const struct river_block args_block = {.name = "local.file_match", .fields = fields, .size = sizeof(struct args),
-                                              .doc = "Finds files by pattern."};
+static const struct river_block args_block = {
+    .name = "local.file_match", .fields = fields, .size = sizeof(struct args), .doc = "Finds files by pattern."};
 
 static const struct component_export exports[] = {
     {"targets", "list(map(string))", "One target per file: __path__ and the labels of its pattern."},

@@ -21,7 +21,7 @@ enum { WORLD_LOOPS = 2, WORLD_WAIT_MS = 20000, SINK_BATCHES = 65536 };
 /* --- the sink: test.sink "out" {} ------------------------------------------------------------------------------- */
 
 struct sink_line {
-    char *line;   /* owned */
+    char *line; /* owned */
     size_t len;
     int64_t ts_ns;
     char *labels; /* owned */
@@ -192,12 +192,17 @@ static const struct river_field sink_fields[] = {
     {.name = "targets", .kind = RIVER_TARGETS, .offset = offsetof(struct sink_args, targets), .doc = "looked at"},
     RIVER_FIELDS_END,
 };
-static const struct river_block sink_block = {.name = "test.sink", .fields = sink_fields, .size = sizeof(struct sink_args),
-                                              .doc = "for tests"};
+static const struct river_block sink_block = {
+    .name = "test.sink", .fields = sink_fields, .size = sizeof(struct sink_args), .doc = "for tests"};
 static const struct component_export sink_exports[] = {{"receiver", "LogsReceiver", "takes logs"}, {NULL, NULL, NULL}};
-static const struct component_type component_test_sink = {
-    .name = "test.sink", .doc = "ends", .args = &sink_block, .exports = sink_exports, .is_sink = true,
-    .create = sink_create, .update = sink_update, .close = sink_close};
+static const struct component_type component_test_sink = {.name = "test.sink",
+                                                          .doc = "ends",
+                                                          .args = &sink_block,
+                                                          .exports = sink_exports,
+                                                          .is_sink = true,
+                                                          .create = sink_create,
+                                                          .update = sink_update,
+                                                          .close = sink_close};
 
 /* --- the world --------------------------------------------------------------------------------------------------- */
 
@@ -404,7 +409,8 @@ static inline void world_balanced(struct world *w)
     wait_until(world_is_balanced, w);
 }
 
-/* --- files ----------------------------------------------------------------------------------------------------------- */
+/* --- files -----------------------------------------------------------------------------------------------------------
+ */
 
 static inline void write_file(const char *path, const char *mode, const void *bytes, size_t n)
 {

@@ -8,15 +8,16 @@
 #include <stdio.h>
 
 enum {
-    BLOCKED_MS = 100,       /* a sink or the memory had no room: ask again */
-    MISSING_POLL_MS = 1000, /* the longest step while nothing stands at the path */
+    BLOCKED_MS = 100,        /* a sink or the memory had no room: ask again */
+    MISSING_POLL_MS = 1000,  /* the longest step while nothing stands at the path */
     TRUSTED_POLL_MS = 10000, /* the longest step where inotify told of everything so far */
-    EVENT_PAUSE_MS = 20,    /* between two looks that events ask for */
-    MISSED_EVENTS = 3,      /* growths in a row that inotify did not tell: then only polling counts */
-    REST_QUIET_MS = 5000,   /* after a rotation: a last line without newline is taken as it is */
-    GONE_QUIET_MS = 10000,  /* a deleted file, read to its end */
-    AWAY_QUIET_MS = 300000, /* a renamed file, read to its end: its writer may still have it open */
-    CROWDED_TAILS = 8,      /* with more open files than that, the quiet ones are closed */
+    EVENT_PAUSE_MS = 20,     /* between two looks that events ask for */
+    MISSED_EVENTS = 3,       /* growths in a row that inotify did not tell: then only polling counts */
+    LEAVE_QUIET_MS = 5000,   /* a file that is no target any more, read to its end */
+    REST_QUIET_MS = 5000,    /* after a rotation: a last line without newline is taken as it is */
+    GONE_QUIET_MS = 10000,   /* a deleted file, read to its end */
+    AWAY_QUIET_MS = 300000,  /* a renamed file, read to its end: its writer may still have it open */
+    CROWDED_TAILS = 8,       /* with more open files than that, the quiet ones are closed */
     CROWDED_QUIET_MS = 2000,
     PACKED_TAILS = 24, /* and sooner */
     PACKED_QUIET_MS = 250,
@@ -68,8 +69,8 @@ void follower_moved(void *arg, int64_t position)
 
 /* --- opening ------------------------------------------------------------------------------------------------------ */
 
-bool follower_add_tail(struct follower *f, const char *path, const struct file_identity *id, uint64_t offset, bool is_cut,
-                       const struct mark *mark, bool is_at_path)
+bool follower_add_tail(struct follower *f, const char *path, const struct file_identity *id, uint64_t offset,
+                       bool is_cut, const struct mark *mark, bool is_at_path)
 {
     struct error err = {0};
     struct tail *t;
@@ -172,7 +173,8 @@ static bool open_at_path(struct follower *f, const struct file_stat *st)
     return true;
 }
 
-/* --- a look --------------------------------------------------------------------------------------------------------- */
+/* --- a look ---------------------------------------------------------------------------------------------------------
+ */
 
 static void mark_away(struct follower *f, int64_t now)
 {
@@ -222,8 +224,8 @@ static bool is_quiet(const struct tail *t, int64_t now, int64_t for_ms)
 /* Read to its end: may the file be closed? */
 static bool may_close(const struct follower *f, const struct tail *t, int64_t now)
 {
-    if (f->is_leaving)
-        return true;
+    if (f->is_leaving) /* a pattern that was matched in the middle of a rotation brings the target back at once */
+        return is_quiet(t, now, LEAVE_QUIET_MS);
     if (t->is_at_path)
         return false;
     if (t->is_gone && is_quiet(t, now, GONE_QUIET_MS))
@@ -283,7 +285,7 @@ static void schedule(struct follower *f, enum tail_state state, bool was_active)
         follower_wake(f, BLOCKED_MS);
         return;
     }
-    if (t == NULL)
+    if (t == NULL || f->is_leaving)
         longest = longest > MISSING_POLL_MS ? longest : MISSING_POLL_MS;
     else if (t->watch != NULL && t->is_at_path && t->missed < MISSED_EVENTS && longest < TRUSTED_POLL_MS)
         longest = TRUSTED_POLL_MS;
@@ -329,7 +331,8 @@ static void run(void *arg)
         schedule(f, state, was_active);
 }
 
-/* --- from the control loop -------------------------------------------------------------------------------------------- */
+/* --- from the control loop
+ * -------------------------------------------------------------------------------------------- */
 
 static void ended_on_control(void *arg)
 {
@@ -466,8 +469,8 @@ void follower_set(struct follower *f, const struct file_options *options)
     loop_post(f->loop, set_on_loop, change);
 }
 
-struct follower *follower_new(struct file_source *s, struct slice path, const struct labels *labels, char *take_labels_text,
-                              const struct file_options *options)
+struct follower *follower_new(struct file_source *s, struct slice path, const struct labels *labels,
+                              char *take_labels_text, const struct file_options *options)
 {
     struct follower *f = mem_zalloc(sizeof *f);
     struct metric_label of[] = {{"path", NULL}};
@@ -486,8 +489,8 @@ struct follower *follower_new(struct file_source *s, struct slice path, const st
     f->file_bytes = host_gauge(s->host, "loki_source_file_file_bytes_total", "Number of bytes total.", of, 1);
     f->read_bytes = host_gauge(s->host, "loki_source_file_read_bytes_total", "Number of bytes read.", of, 1);
     f->read_lines = host_counter(s->host, "loki_source_file_read_lines_total", "Number of lines read.", of, 1);
-    f->encoding_failures = host_counter(s->host, "loki_source_file_encoding_failures_total",
-                                        "Number of encoding failures.", of, 1);
+    f->encoding_failures =
+        host_counter(s->host, "loki_source_file_encoding_failures_total", "Number of encoding failures.", of, 1);
     return f;
 }
 

@@ -71,8 +71,7 @@ static enum code decode_utf16(struct arena *a, struct slice raw, enum file_encod
     for (size_t i = 0; i + 2 <= raw.len; i += 2) {
         uint32_t rune = unit_at(raw.ptr + i, encoding);
 
-        if ((rune & 0xFC00) == 0xD800 && i + 4 <= raw.len &&
-            (unit_at(raw.ptr + i + 2, encoding) & 0xFC00) == 0xDC00) {
+        if ((rune & 0xFC00) == 0xD800 && i + 4 <= raw.len && (unit_at(raw.ptr + i + 2, encoding) & 0xFC00) == 0xDC00) {
             rune = 0x10000 + ((rune & 0x3FF) << 10) + (unit_at(raw.ptr + i + 2, encoding) & 0x3FF);
             i += 2;
         } else if ((rune & 0xF800) == 0xD800) {

@@ -1,5 +1,5 @@
-/* What is kept of a path: Alloy's plain offset (of the file that stands there now), and beside it, under a key that Alloy
- * leaves alone, the files not yet settled with identity and offset, oldest first:
+/* What is kept of a path: Alloy's plain offset (of the file that stands there now), and beside it, under a key that
+ * Alloy leaves alone, the files not yet settled with identity and offset, oldest first:
  *
  *     ? path: cursor-files-/var/log/a.log
  *       labels: '{app="a"}'
@@ -19,7 +19,9 @@ static bool parse_hex(struct slice s, uint64_t *out)
         return false;
     for (size_t i = 0; i < s.len; i++) {
         char c = s.ptr[i];
-        unsigned digit = c >= '0' && c <= '9' ? (unsigned)(c - '0') : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10) : 16;
+        unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+                         : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a' + 10)
+                                                : 16;
 
         if (digit == 16)
             return false;

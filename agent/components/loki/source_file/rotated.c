@@ -1,5 +1,5 @@
-/* Files that left the path while nobody looked: during a restart they are known by their inodes; between two looks, when
- * rotation was faster than we, by their names and by when they were made. */
+/* Files that left the path while nobody looked: during a restart they are known by their inodes; between two looks,
+ * when rotation was faster than we, by their names and by when they were made. */
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/components/loki/source_file/source_file.h"
@@ -83,12 +83,13 @@ void rotated_open_recorded(struct follower *f, struct record *r)
     f->has_started_once = true;
 }
 
-/* --- between two looks ---------------------------------------------------------------------------------------------- */
+/* --- between two looks ----------------------------------------------------------------------------------------------
+ */
 
 struct between {
     struct follower *f;
     const char *folder;
-    struct slice base;    /* the path's last part */
+    struct slice base; /* the path's last part */
     int64_t born_after_ns;
     struct {
         char *path; /* owned */

@@ -104,7 +104,8 @@ static void on_ended(void *arg, struct follower *f)
     loops_barrier(host_loops(c->s.host), free_follower, freeing);
 }
 
-/* --- targets -------------------------------------------------------------------------------------------------------- */
+/* --- targets --------------------------------------------------------------------------------------------------------
+ */
 
 /* As Go's model.LabelSet prints it, which is how Alloy keys positions: {a="b", c="d"}. */
 static char *labels_text(const struct labels *l)
@@ -287,7 +288,8 @@ static enum code set_args(struct component *c, const struct source_file_args *a,
     return OK;
 }
 
-/* --- the component ---------------------------------------------------------------------------------------------------- */
+/* --- the component
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void make_metrics(struct file_source *s)
 {
@@ -355,7 +357,8 @@ static bool note_stale(void *ctx, struct slice path, struct slice labels, struct
             stale->cap = stale->cap != 0 ? stale->cap * 2 : 16;
             stale->items = mem_realloc(stale->items, stale->cap * sizeof *stale->items);
         }
-        stale->items[stale->n++] = (struct river_pair){arena_copy(&stale->arena, path), arena_copy(&stale->arena, labels)};
+        stale->items[stale->n++] =
+            (struct river_pair){arena_copy(&stale->arena, path), arena_copy(&stale->arena, labels)};
     }
     buf_release(&key);
     mem_free(name);

@@ -1,10 +1,9 @@
-/* loki.source.file in pieces: args.c (the table), run.c (the component, control loop), follower.c (one path on its loop:
- * rotation, polling), rotated.c (files that left while nobody
- * looked), tail.c (one open file: reading and letting go), lines.c (bytes to lines), record.c (what is
- * kept in the positions file).
+/* loki.source.file in pieces: args.c (the table), run.c (the component, control loop), follower.c (one path on its
+ * loop: rotation, polling), rotated.c (files that left while nobody looked), tail.c (one open file: reading and letting
+ * go), lines.c (bytes to lines), record.c (what is kept in the positions file).
  *
- * A follower has the files that stood at its path, oldest first: the last one is what stands there now. Each has a window,
- * so that a checkpoint moves over what the destinations have. */
+ * A follower has the files that stood at its path, oldest first: the last one is what stands there now. Each has a
+ * window, so that a checkpoint moves over what the destinations have. */
 #ifndef AGENT_COMPONENTS_LOKI_SOURCE_FILE_H
 #define AGENT_COMPONENTS_LOKI_SOURCE_FILE_H
 #include "agent/base/limits.h"
@@ -81,7 +80,8 @@ struct file_source {
     struct map claims; /* file and labels -> struct claim: who reads it, or where reading ended; under lock */
 };
 
-/* --- claims (claims.c): one file under two names, with the same labels, is read once --------------------------------- */
+/* --- claims (claims.c): one file under two names, with the same labels, is read once ---------------------------------
+ */
 
 struct follower;
 enum { MARK_BYTES = 32 };
@@ -93,14 +93,15 @@ struct mark {
 
 void claims_init(struct file_source *s);
 void claims_release(struct file_source *s);
-/* True: f may read the file, from *offset on (0, or where another follower with these labels left off; mark then says what
- * stood before). False: another one reads it now. */
+/* True: f may read the file, from *offset on (0, or where another follower with these labels left off; mark then says
+ * what stood before). False: another one reads it now. */
 bool claims_take(struct follower *f, const struct file_identity *id, uint64_t *offset, struct mark *mark);
 /* is_gone: deleted, so nothing is remembered of it. */
 void claims_drop(struct follower *f, const struct file_identity *id, uint64_t offset, const struct mark *mark,
                  bool is_gone);
 
-/* --- lines (lines.c) ------------------------------------------------------------------------------------------------ */
+/* --- lines (lines.c) ------------------------------------------------------------------------------------------------
+ */
 
 struct line_counts {
     uint32_t lines;
@@ -113,11 +114,13 @@ size_t lines_first_end(struct slice text, enum file_encoding encoding);
 /* How much of text, at most n bytes, can be taken without cutting a character in two. */
 size_t lines_cut(struct slice text, size_t n, enum file_encoding encoding);
 /* Adds each line of text to b as a slice of it, valid UTF-8, without its newline and carriage return. The first gets
- * *ts_ns, each next one a nanosecond more: equal lines stay different entries in Loki. NOMEM: b is of no use any more. */
+ * *ts_ns, each next one a nanosecond more: equal lines stay different entries in Loki. NOMEM: b is of no use any more.
+ */
 MUST_USE enum code lines_add(struct log_batch *b, uint32_t labels, struct slice text, enum file_encoding encoding,
                              int64_t *ts_ns, struct line_counts *counts);
 
-/* --- follower and tails --------------------------------------------------------------------------------------------- */
+/* --- follower and tails ---------------------------------------------------------------------------------------------
+ */
 
 struct follower {
     struct file_source *source;
@@ -131,14 +134,14 @@ struct follower {
     struct file_options options;
     struct list tails; /* oldest first; the last stands at path unless it was moved away */
     size_t n_tails, n_open;
-    struct timer *timer; /* made on the loop */
-    int64_t rotated_ms;  /* something last left the path */
-    int64_t known_ns;    /* wall clock of the last look that found one of ours at the path */
+    struct timer *timer;                     /* made on the loop */
+    int64_t rotated_ms;                      /* something last left the path */
+    int64_t known_ns;                        /* wall clock of the last look that found one of ours at the path */
     int64_t last_run_ms, due_ms, last_ts_ns; /* due_ms INT64_MAX: the timer is off */
-    uint64_t idle_ms; /* the poll's present step */
+    uint64_t idle_ms;                        /* the poll's present step */
     bool is_running, is_leaving, is_stopped, has_started_once, is_first_set, is_skipped;
 
-    char said[160];  /* the last trouble told */
+    char said[160]; /* the last trouble told */
     struct metric *file_bytes, *read_bytes, *read_lines, *encoding_failures;
     /* control loop */
     bool is_wanted, is_on_loop;
@@ -154,8 +157,8 @@ struct tail {
     enum file_encoding encoding; /* UTF16 resolved */
     struct window *window;       /* positions are base + offset */
     int64_t base;
-    uint64_t offset;    /* where the next line starts; no part of it is kept */
-    uint64_t seen_size; /* at the last look */
+    uint64_t offset;       /* where the next line starts; no part of it is kept */
+    uint64_t seen_size;    /* at the last look */
     int64_t seen_mtime_ns; /* the same; 0: too fresh to tell a later change by it */
     struct mark mark;
     struct watch *watch;
@@ -182,27 +185,28 @@ void tail_close_file(struct tail *t, enum lost_bytes why);
 bool tail_is_settled(const struct tail *t);
 uint64_t tail_settled_offset(const struct tail *t);
 bool tail_is_inside_line(const struct tail *t); /* at its settled offset */
-/* Opens a file that was seen as id and puts it behind the others; mark (may be NULL) is what stood before offset. False:
- * it cannot be read (said), or was moved away in between (the next look sees). */
-bool follower_add_tail(struct follower *f, const char *path, const struct file_identity *id, uint64_t offset, bool is_cut,
-                       const struct mark *mark, bool is_at_path);
-struct tail *follower_newest(const struct follower *f); /* NULL: none */
-void follower_moved(void *arg, int64_t position); /* the window's moved function; arg is the tail */
+/* Opens a file that was seen as id and puts it behind the others; mark (may be NULL) is what stood before offset.
+ * False: it cannot be read (said), or was moved away in between (the next look sees). */
+bool follower_add_tail(struct follower *f, const char *path, const struct file_identity *id, uint64_t offset,
+                       bool is_cut, const struct mark *mark, bool is_at_path);
+struct tail *follower_newest(const struct follower *f);    /* NULL: none */
+void follower_moved(void *arg, int64_t position);          /* the window's moved function; arg is the tail */
 void follower_wake(struct follower *f, uint64_t after_ms); /* runs it soon; on its loop */
 void follower_say(struct follower *f, const char *what, const char *text);
 
-struct follower *follower_new(struct file_source *s, struct slice path, const struct labels *labels, char *take_labels_text,
-                              const struct file_options *options);
+struct follower *follower_new(struct file_source *s, struct slice path, const struct labels *labels,
+                              char *take_labels_text, const struct file_options *options);
 void follower_free(struct follower *f); /* after ended, or never started */
 /* From the control loop. */
 void follower_start(struct follower *f);
 void follower_leave(struct follower *f); /* reads to the end, waits for settlement, then ended */
 void follower_stay(struct follower *f);  /* undoes leave */
 void follower_set(struct follower *f, const struct file_options *options);
-void follower_stop(struct follower *f);  /* no more reading; settlements still move the checkpoint */
-void follower_end(struct follower *f);   /* ended as soon as nothing of it is on its loop */
+void follower_stop(struct follower *f); /* no more reading; settlements still move the checkpoint */
+void follower_end(struct follower *f);  /* ended as soon as nothing of it is on its loop */
 
-/* --- record (record.c): the files of a path with their offsets, kept beside Alloy's plain position ------------------- */
+/* --- record (record.c): the files of a path with their offsets, kept beside Alloy's plain position -------------------
+ */
 
 enum { RECORD_TAILS = 256 }; /* rotations while nothing is settled */
 struct record {
@@ -213,7 +217,8 @@ struct record {
     } at[RECORD_TAILS];
     size_t n;
 };
-/* --- rotated.c: files that left the path while nobody looked ---------------------------------------------------------- */
+/* --- rotated.c: files that left the path while nobody looked
+ * ---------------------------------------------------------- */
 bool file_is_same(const struct file_identity *a, const struct file_identity *b);
 /* What the record names, oldest first: those rotated away, searched in the folder, and the one at the path. */
 void rotated_open_recorded(struct follower *f, struct record *r);

@@ -171,7 +171,8 @@ static void start_over(struct tail *t, uint64_t old_size)
     if (old_size > t->offset)
         count_lost(t, LOST_TRUNCATED, old_size - t->offset);
     log_info(host_id(t->follower->source->host), "a file was truncated: read from its start",
-             log_str("path", t->follower->path), log_int("unread_bytes", old_size > t->offset ? (int64_t)(old_size - t->offset) : 0));
+             log_str("path", t->follower->path),
+             log_int("unread_bytes", old_size > t->offset ? (int64_t)(old_size - t->offset) : 0));
     t->base = window_read(t->window);
     t->offset = 0;
     t->mark.n = 0;
@@ -237,7 +238,8 @@ static void note_size(struct tail *t, const struct file_stat *st)
     }
     if (st->size_bytes < t->offset || (st->size_bytes == t->offset && was_filled_anew(t, st)))
         start_over(t, old);
-    t->seen_mtime_ns = clock_wall_ns(host_clock(t->follower->source->host)) - st->mtime_ns > FRESH_NS ? st->mtime_ns : 0;
+    t->seen_mtime_ns =
+        clock_wall_ns(host_clock(t->follower->source->host)) - st->mtime_ns > FRESH_NS ? st->mtime_ns : 0;
 }
 
 static bool may_read(struct tail *t, size_t bytes)
@@ -282,7 +284,8 @@ static void count_lines(struct tail *t, const struct line_counts *counts)
     metric_inc(f->encoding_failures);
 }
 
-/* Pushes the lines of text, which lies in the block; the block goes with the batch. False: no memory, nothing was taken. */
+/* Pushes the lines of text, which lies in the block; the block goes with the batch. False: no memory, nothing was
+ * taken. */
 static bool push(struct tail *t, char *take_block, size_t block_bytes, struct slice text)
 {
     struct follower *f = t->follower;

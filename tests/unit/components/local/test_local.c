@@ -70,7 +70,8 @@ static void patterns_become_files_with_their_labels(void **state)
     assert_int_equal(mkdir(path_of("dir.log"), 0700), 0);
     assert_int_equal(mkfifo(path_of("fifo.log"), 0600), 0);
     snprintf(config, sizeof config,
-             "local.file_match \"m\" {\n path_targets = [{\"__path__\" = \"%s/**/*.log\", \"__path_exclude__\" = \"%s/**/skip*\", "
+             "local.file_match \"m\" {\n path_targets = [{\"__path__\" = \"%s/**/*.log\", \"__path_exclude__\" = "
+             "\"%s/**/skip*\", "
              "\"job\" = \"x\"}, {\"__path__\" = \"%s\", \"job\" = \"y\"}]\n sync_period = \"50ms\"\n}\n"
              "test.sink \"out\" {\n targets = local.file_match.m.targets\n}\n",
              folder, folder, path_of("b.txt"));
@@ -82,8 +83,8 @@ static void patterns_become_files_with_their_labels(void **state)
     wait_targets();
     append(path_of("sub/d.log"), "");
     assert_int_equal(remove(path_of("a.log")), 0);
-    snprintf(wanted, sizeof wanted, "job=x;__path__=%s;\njob=x;__path__=%s;\njob=y;__path__=%s;\n", path_of("sub/c.log"),
-             path_of("sub/d.log"), path_of("b.txt"));
+    snprintf(wanted, sizeof wanted, "job=x;__path__=%s;\njob=x;__path__=%s;\njob=y;__path__=%s;\n",
+             path_of("sub/c.log"), path_of("sub/d.log"), path_of("b.txt"));
     wait_targets();
     world_end(&w);
 }
@@ -97,10 +98,11 @@ static void old_files_are_left_out_when_asked(void **state)
     append(path_of("old.log"), "");
     append(path_of("new.log"), "");
     assert_int_equal(utime(path_of("old.log"), &old), 0);
-    snprintf(config, sizeof config,
-             "local.file_match \"m\" {\n path_targets = [{\"__path__\" = \"%s/*.log\"}]\n ignore_older_than = \"1h\"\n}\n"
-             "test.sink \"out\" {\n targets = local.file_match.m.targets\n}\n",
-             folder);
+    snprintf(
+        config, sizeof config,
+        "local.file_match \"m\" {\n path_targets = [{\"__path__\" = \"%s/*.log\"}]\n ignore_older_than = \"1h\"\n}\n"
+        "test.sink \"out\" {\n targets = local.file_match.m.targets\n}\n",
+        folder);
     snprintf(wanted, sizeof wanted, "__path__=%s;\n", path_of("new.log"));
     world_begin(&w, types, NULL);
     assert_true(world_load(&w, config));
@@ -140,7 +142,8 @@ static const char *file_config(const char *more)
 {
     snprintf(config, sizeof config,
              "local.file \"f\" {\n filename = \"%s\"\n %s\n}\n"
-             "test.sink \"out\" {\n targets = [{\"content\" = local.file.f.content}]\n}\n", path_of("f"), more);
+             "test.sink \"out\" {\n targets = [{\"content\" = local.file.f.content}]\n}\n",
+             path_of("f"), more);
     return config;
 }
 

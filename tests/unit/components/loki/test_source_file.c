@@ -20,9 +20,11 @@ static const char *path_of(const char *name)
 
 static const char *config_of(const char *targets, const char *more)
 {
-    snprintf(config, sizeof config,
-             "test.sink \"out\" { }\nloki.source.file \"f\" {\n\ttargets = [%s]\n\tforward_to = [test.sink.out.receiver]\n"
-             "\t%s\n}\n", targets, more);
+    snprintf(
+        config, sizeof config,
+        "test.sink \"out\" { }\nloki.source.file \"f\" {\n\ttargets = [%s]\n\tforward_to = [test.sink.out.receiver]\n"
+        "\t%s\n}\n",
+        targets, more);
     return config;
 }
 
@@ -430,7 +432,9 @@ static void bad_characters_are_replaced_and_counted(void **state)
 
 static void utf16_is_read_by_its_mark_and_by_name(void **state)
 {
-    static const char le[] = "\xff\xfe" "a\0\x0a\x01\r\0\n\0" "<\xd8\x88\xdf\n\0"; /* aĊ CRLF 🎈 */
+    static const char le[] = "\xff\xfe"
+                             "a\0\x0a\x01\r\0\n\0"
+                             "<\xd8\x88\xdf\n\0"; /* aĊ CRLF 🎈 */
     struct world w;
 
     (void)state;
@@ -490,8 +494,8 @@ static void targets_with_other_labels_read_the_same_file_each_on_its_own(void **
 
     (void)state;
     numbers(log_path, 1, 3);
-    snprintf(targets, sizeof targets, "{\"__path__\" = \"%s\", \"job\" = \"a\"}, {\"__path__\" = \"%s\", \"job\" = \"b\"}",
-             log_path, log_path);
+    snprintf(targets, sizeof targets,
+             "{\"__path__\" = \"%s\", \"job\" = \"a\"}, {\"__path__\" = \"%s\", \"job\" = \"b\"}", log_path, log_path);
     world_begin(&w, types, storage);
     assert_true(world_load(&w, config_of(targets, "")));
     wait_lines(6);
