@@ -1,4 +1,5 @@
-/* agent/base/arena.h - allocate many, free once. One thread at a time. Poisoned under AddressSanitizer on reset/free. */
+/* agent/base/arena.h - allocate many, free once. One thread at a time. Poisoned under AddressSanitizer on reset/free.
+ */
 #ifndef AGENT_BASE_ARENA_H
 #define AGENT_BASE_ARENA_H
 #include "agent/base/error.h"

@@ -17,10 +17,10 @@
 #define LIMIT_CONFIG_DEPTH 128
 #define LIMIT_CONFIG_DIAGS 100
 #define LIMIT_CONFIG_STRING_BYTES (16u * 1024 * 1024)
-#define LIMIT_RIVER_NODES 1000000               /* expressions and statements of a file */
-#define LIMIT_RIVER_HEIGHT 1000                 /* of an expression's tree: a + b + c counts one each */
+#define LIMIT_RIVER_NODES 1000000                   /* expressions and statements of a file */
+#define LIMIT_RIVER_HEIGHT 1000                     /* of an expression's tree: a + b + c counts one each */
 #define LIMIT_RIVER_WORK_BYTES (256u * 1024 * 1024) /* values touched by one evaluation context */
-#define LIMIT_RIVER_JSONPATH_STEPS 200000       /* nodes looked at by one json_path */
+#define LIMIT_RIVER_JSONPATH_STEPS 200000           /* nodes looked at by one json_path */
 
 /* texts read from outside */
 #define LIMIT_JSON_DEPTH 64

@@ -8,7 +8,7 @@ struct list {
     struct list *next, *prev;
 };
 
-#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 /* The body may not unlink `it`; use LIST_EACH_SAFE for that. */
 #define LIST_EACH(it, head) for (struct list *it = (head)->next; it != (head); it = it->next)
 #define LIST_EACH_SAFE(it, head)                                                                                       \

@@ -25,8 +25,8 @@ static const struct clock *line_clock; /* NULL: the system's */
 static _Atomic int lowest_level = LOG_INFO;
 static _Atomic int line_format = LOG_LOGFMT;
 
-static const char *const level_names[] = {[LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn",
-                                          [LOG_ERROR] = "error"};
+static const char *const level_names[] = {
+    [LOG_DEBUG] = "debug", [LOG_INFO] = "info", [LOG_WARN] = "warn", [LOG_ERROR] = "error"};
 
 void log_set(enum log_level lowest, enum log_format format)
 {

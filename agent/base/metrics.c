@@ -27,9 +27,9 @@ struct metrics {
 struct metric {
     struct metrics *registry;
     struct family *family;
-    char *labels;         /* `a="b",c="d"`, escaped; owned; "" for none */
-    unsigned refs;        /* under the registry's lock */
-    _Atomic uint64_t bits; /* the value as a double's bits; a histogram's sum */
+    char *labels;              /* `a="b",c="d"`, escaped; owned; "" for none */
+    unsigned refs;             /* under the registry's lock */
+    _Atomic uint64_t bits;     /* the value as a double's bits; a histogram's sum */
     _Atomic uint64_t *buckets; /* histogram: n_bounds + 1 counts, not cumulative; owned */
     double (*fn)(void *self);
     void *fn_self;

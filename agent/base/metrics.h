@@ -1,6 +1,6 @@
 /* agent/base/metrics.h - self-metrics: families of counters, gauges and histograms with labels, written in the
- * Prometheus text format 0.0.4. Thread-safe: registering takes a lock, adding is one relaxed atomic. A family never grows
- * past LIMIT_METRIC_SERIES_PER_FAMILY: further label sets share one series labelled {overflow="true"} (P-H6). */
+ * Prometheus text format 0.0.4. Thread-safe: registering takes a lock, adding is one relaxed atomic. A family never
+ * grows past LIMIT_METRIC_SERIES_PER_FAMILY: further label sets share one series labelled {overflow="true"} (P-H6). */
 #ifndef AGENT_BASE_METRICS_H
 #define AGENT_BASE_METRICS_H
 #include "agent/base/buf.h"

@@ -70,7 +70,8 @@ static const char *kind_name(const struct river_field *f)
 
 static bool is_block_field(const struct river_field *f)
 {
-    return f->kind == RIVER_BLOCK || f->kind == RIVER_ENUM_BLOCKS || f->kind == RIVER_BODY || f->kind == RIVER_ANY_BLOCKS;
+    return f->kind == RIVER_BLOCK || f->kind == RIVER_ENUM_BLOCKS || f->kind == RIVER_BODY ||
+           f->kind == RIVER_ANY_BLOCKS;
 }
 
 /* RIVER_FIELDS_END is a STRING without a name. */
@@ -218,8 +219,8 @@ static void put_exports(struct docs *d, const struct component_export *exports)
         return;
     buf_add_str(d->out, d->is_markdown ? "\n## Exports\n\n| field | type | |\n|---|---|---|\n" : "\nExports\n");
     for (; exports->name != NULL; exports++)
-        buf_printf(d->out, d->is_markdown ? "| `%s` | %s | %s |\n" : "  %s  (%s)\n      %s\n", exports->name, exports->type,
-                   exports->doc);
+        buf_printf(d->out, d->is_markdown ? "| `%s` | %s | %s |\n" : "  %s  (%s)\n      %s\n", exports->name,
+                   exports->type, exports->doc);
 }
 
 static const char *holding_text(enum holding holds)
@@ -230,7 +231,8 @@ static const char *holding_text(enum holding holds)
     case HOLDS_BOUNDED:
         return "Holds items for a bounded time; a source's position moves only when they were delivered.";
     case HOLDS_STATE:
-        return "Keeps state of its own: what it has taken in counts as settled, so it is lost when the process is killed.";
+        return "Keeps state of its own: what it has taken in counts as settled, so it is lost when the process is "
+               "killed.";
     }
     return NULL;
 }

@@ -12,7 +12,8 @@ struct args {
 };
 
 static const struct flag flags[] = {
-    {"address", 0, FLAG_STRING, offsetof(struct args, address), "ADDR", "the agent's admin server (127.0.0.1:12345)", NULL},
+    {"address", 0, FLAG_STRING, offsetof(struct args, address), "ADDR", "the agent's admin server (127.0.0.1:12345)",
+     NULL},
     {"ready", 0, FLAG_BOOL, offsetof(struct args, is_ready), NULL, "ask /-/ready instead of /-/healthy", NULL},
     {"help", 'h', FLAG_BOOL, offsetof(struct args, is_help), NULL, "this text", NULL},
     {NULL, 0, FLAG_BOOL, 0, NULL, NULL, NULL},
@@ -53,11 +54,8 @@ static void ask(void *arg)
 {
     struct check *c = arg;
     struct error err = {0};
-    struct http_request request = {.url = slice_str(c->url),
-                                   .timeout_ms = TIMEOUT_MS,
-                                   .cut_response = true,
-                                   .arg = c,
-                                   .done = answered};
+    struct http_request request = {
+        .url = slice_str(c->url), .timeout_ms = TIMEOUT_MS, .cut_response = true, .arg = c, .done = answered};
 
     if (http_client_new(&c->client, loops_control(c->loops), &err) != OK) {
         fprintf(stderr, "hyagent: healthcheck: %s\n", err.text);
@@ -78,7 +76,8 @@ int command_healthcheck(const char *program, int argc, char **argv)
     if (flags_parse(flags, argc, argv, &args, &n_words, &err) != OK)
         return usage_error("healthcheck: %s", err.text);
     if (args.is_help) {
-        puts("Usage: hyagent healthcheck [flags]\n\nExit code 0: well; 3: it answers, but is not well; 1: no answer.\n");
+        puts(
+            "Usage: hyagent healthcheck [flags]\n\nExit code 0: well; 3: it answers, but is not well; 1: no answer.\n");
         flags_print(flags, stdout);
         return EXIT_OK;
     }

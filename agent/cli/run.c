@@ -136,7 +136,8 @@ static void stop(struct run *r)
 
 /* --- loads --- */
 
-/* Somebody asked for each of these loads and wants to know: the number makes each a cause of its own, never left out. */
+/* Somebody asked for each of these loads and wants to know: the number makes each a cause of its own, never left out.
+ */
 static void log_failure(struct run *r, const struct diags *diags)
 {
     char message[96];

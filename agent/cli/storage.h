@@ -1,4 +1,5 @@
-/* agent/cli/storage.h - the folder of --storage.path: 0700, one process at a time; and the thread that writes positions. */
+/* agent/cli/storage.h - the folder of --storage.path: 0700, one process at a time; and the thread that writes
+ * positions. */
 #ifndef AGENT_CLI_STORAGE_H
 #define AGENT_CLI_STORAGE_H
 #include "agent/base/error.h"

@@ -1,5 +1,5 @@
-/* agent/cli/tap.h - hyagent run --tap: every item that reaches a sink as one readable line on standard output, and once a
- * second the rates. */
+/* agent/cli/tap.h - hyagent run --tap: every item that reaches a sink as one readable line on standard output, and once
+ * a second the rates. */
 #ifndef AGENT_CLI_TAP_H
 #define AGENT_CLI_TAP_H
 #include "agent/base/buf.h"

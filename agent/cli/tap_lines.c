@@ -237,8 +237,9 @@ void tap_write_batch(struct buf *out, const struct batch *b, bool is_coloured, s
         break;
     case BATCH_OTLP:
         write_otlp(out, otlp, p);
-        *(otlp->signal == OTLP_TRACES ? &counts->spans : otlp->signal == OTLP_LOGS ? &counts->logs : &counts->samples) +=
-            otlp->n_items;
+        *(otlp->signal == OTLP_TRACES ? &counts->spans
+          : otlp->signal == OTLP_LOGS ? &counts->logs
+                                      : &counts->samples) += otlp->n_items;
         break;
     }
 }

@@ -19,7 +19,8 @@ static const struct flag flags[] = {
     {"config.format", 0, FLAG_IGNORED, 0, "FORMAT", "only Alloy's language is read", NULL},
     {"config.bypass-conversion-errors", 0, FLAG_IGNORED_BOOL, 0, NULL, "nothing is converted", NULL},
     {"config.extra-args", 0, FLAG_IGNORED, 0, "ARGS", "nothing is converted", NULL},
-    {"feature.community-components.enabled", 0, FLAG_IGNORED_BOOL, 0, NULL, "hyagent has no community components", NULL},
+    {"feature.community-components.enabled", 0, FLAG_IGNORED_BOOL, 0, NULL, "hyagent has no community components",
+     NULL},
     {"help", 'h', FLAG_BOOL, offsetof(struct args, is_help), NULL, "this text", NULL},
     {NULL, 0, FLAG_BOOL, 0, NULL, NULL, NULL},
 };

@@ -217,8 +217,8 @@ static enum http_flow call_body(void *arg, struct slice chunk)
 /* ---- requests ---- */
 
 /* Starts a request for path; what cannot be prepared is sent without a URL, so that it ends in done, later. */
-static struct http_transfer *start(struct docker *d, const char *version, const char *path, struct http_request *request,
-                                   struct error *unprepared)
+static struct http_transfer *start(struct docker *d, const char *version, const char *path,
+                                   struct http_request *request, struct error *unprepared)
 {
     struct http_transfer *t;
     struct arena arena;
@@ -237,7 +237,10 @@ static struct http_transfer *start(struct docker *d, const char *version, const 
 static void start_call(struct docker_call *c)
 {
     struct http_request request = {
-        .max_response_bytes = c->max_bytes, .is_stream = c->is_stream, .arg = c, .done = call_done,
+        .max_response_bytes = c->max_bytes,
+        .is_stream = c->is_stream,
+        .arg = c,
+        .done = call_done,
         .timeout_ms = c->is_stream ? 0 : GET_TIMEOUT_MS,
     };
 

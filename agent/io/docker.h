@@ -1,6 +1,6 @@
-/* agent/io/docker.h - the Docker Engine API, only GET: what a read-only socket proxy lets through. One client per loop and
- * host; everything on that loop. The API's version is the server's own, from GET /version (Docker 24 speaks at most 1.43,
- * Docker 29 refuses what is below 1.44); where a proxy refuses /version, paths without a version are used.
+/* agent/io/docker.h - the Docker Engine API, only GET: what a read-only socket proxy lets through. One client per loop
+ * and host; everything on that loop. The API's version is the server's own, from GET /version (Docker 24 speaks at
+ * most 1.43, Docker 29 refuses what is below 1.44); where a proxy refuses /version, paths without a version are used.
  * Specification: docs.docker.com, Engine API reference. */
 #ifndef AGENT_IO_DOCKER_H
 #define AGENT_IO_DOCKER_H
@@ -39,8 +39,8 @@ enum docker_flow { DOCKER_GO_ON, DOCKER_PAUSE };
 
 /* path: "/containers/json?all=1", without version. done runs once, never inline. */
 struct docker_call *docker_get(struct docker *d, struct slice path, uint64_t max_bytes, docker_done_fn done, void *arg);
-/* A body without end (/events, logs?follow=1): on_chunk for each piece, done when it ends (OK) or fails. on_open (may be
- * NULL) runs when the server has accepted. */
+/* A body without end (/events, logs?follow=1): on_chunk for each piece, done when it ends (OK) or fails. on_open (may
+ * be NULL) runs when the server has accepted. */
 struct docker_call *docker_stream(struct docker *d, struct slice path, void (*on_open)(void *arg),
                                   enum docker_flow (*on_chunk)(void *arg, struct slice chunk), docker_done_fn done,
                                   void *arg);
@@ -56,8 +56,8 @@ struct docker_filter {
 };
 enum code docker_add_filters(struct buf *path, const struct docker_filter *filters, size_t n); /* as buf_add */
 
-/* Is id (64 hex digits) the container this process runs in? Told by /proc/self/cgroup, /proc/self/mountinfo or a hostname
- * that is the short id; looked up once per process. */
+/* Is id (64 hex digits) the container this process runs in? Told by /proc/self/cgroup, /proc/self/mountinfo or a
+ * hostname that is the short id; looked up once per process. */
 bool docker_is_self(struct slice id);
 /* The same from the two files' texts: the last 64 hex digits of cgroup, else those in the source of the mounts over
  * /etc/hostname, /etc/hosts and /etc/resolv.conf. */

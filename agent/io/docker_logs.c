@@ -1,6 +1,6 @@
 /* The stream of /containers/{id}/logs. With frames: {source, 0, 0, 0, length (big endian)} and then "TIMESTAMP text", a
- * newline at the end of the line's last part; every part has the timestamp again. A terminal has no frames: the same text,
- * where a part ends after 16 KiB. */
+ * newline at the end of the line's last part; every part has the timestamp again. A terminal has no frames: the same
+ * text, where a part ends after 16 KiB. */
 #include "agent/io/docker.h"
 #include "agent/text/timefmt.h"
 
@@ -131,8 +131,8 @@ static enum code take_head(struct docker_logs *l, char c, struct error *err)
     if (l->n_head < sizeof l->head)
         return OK;
     if (l->head[0] > FRAME_ERROR || l->head[1] != 0 || l->head[2] != 0 || l->head[3] != 0)
-        return error_set(err, CORRUPT, "Docker's log stream is damaged: no frame begins with %02x%02x%02x%02x", l->head[0],
-                         l->head[1], l->head[2], l->head[3]);
+        return error_set(err, CORRUPT, "Docker's log stream is damaged: no frame begins with %02x%02x%02x%02x",
+                         l->head[0], l->head[1], l->head[2], l->head[3]);
     l->frame_left = (uint32_t)l->head[4] << 24 | (uint32_t)l->head[5] << 16 | (uint32_t)l->head[6] << 8 | l->head[7];
     l->source = l->head[0] == FRAME_STDERR ? DOCKER_STDERR : DOCKER_STDOUT;
     l->is_left_out = l->head[0] == FRAME_ERROR;

@@ -34,8 +34,8 @@ static bool find_id(struct slice s, struct slice *id)
     return is_found;
 }
 
-/* proc(5): "36 35 98:0 /root /mount/point options - type source". Docker mounts a container's own files over these three;
- * other containers' folders may be mounted elsewhere. */
+/* proc(5): "36 35 98:0 /root /mount/point options - type source". Docker mounts a container's own files over these
+ * three; other containers' folders may be mounted elsewhere. */
 static bool find_in_mount(struct slice line, struct slice *id)
 {
     struct slice field[5];

@@ -1,7 +1,7 @@
 /* agent/io/tsan.h - tells ThreadSanitizer of a hand-over that goes through a library it does not see into.
  *
- * release: before the library is given p; acquire: where the library gave p back, on whatever thread. They order nothing
- * themselves: the library's own queue or lock does. In other builds they are nothing. */
+ * release: before the library is given p; acquire: where the library gave p back, on whatever thread. They order
+ * nothing themselves: the library's own queue or lock does. In other builds they are nothing. */
 #ifndef AGENT_IO_TSAN_H
 #define AGENT_IO_TSAN_H
 

@@ -1,6 +1,7 @@
 /* agent/model/admission.h - may a source read (or accept) more? (design.md, Decisions: Admission.)
- * A sink owns a gate and closes it while it cannot take more (on_full = "block" at its cap, memory mode without room). The
- * runtime gives each source a slot that holds the gates its graph reaches. Thread-safe: listener threads may ask. */
+ * A sink owns a gate and closes it while it cannot take more (on_full = "block" at its cap, memory mode without room).
+ * The runtime gives each source a slot that holds the gates its graph reaches. Thread-safe: listener threads may ask.
+ */
 #ifndef AGENT_MODEL_ADMISSION_H
 #define AGENT_MODEL_ADMISSION_H
 #include <stdbool.h>
@@ -25,10 +26,10 @@ void admission_set(struct admission *a, struct gate *const *gates, size_t n);
 void admission_pause(struct admission *a);
 void admission_resume(struct admission *a);
 enum admission_answer {
-    ADMIT,           /* go on */
-    REFUSE_MEMORY,   /* the budget is over its high mark, or has no room for these bytes */
-    REFUSE_SINK,     /* a sink this source reaches takes nothing now */
-    REFUSE_PAUSED,   /* reload or shutdown */
+    ADMIT,         /* go on */
+    REFUSE_MEMORY, /* the budget is over its high mark, or has no room for these bytes */
+    REFUSE_SINK,   /* a sink this source reaches takes nothing now */
+    REFUSE_PAUSED, /* reload or shutdown */
 };
 /* bytes: what the source is about to take; 0 just asks. */
 enum admission_answer admission_ask(const struct admission *a, size_t bytes);

@@ -6,7 +6,8 @@
  * (X_batch_labels takes one reference) or borrowed from the pusher for the time of the push.
  *
  * Tickets: spans say, in item order, which ticket each run of items belongs to. Every holder owes the settlement of all
- * items it got: it pushes them on, gives them to delivery, or settles them (batch_settle). batch_unref does not settle. */
+ * items it got: it pushes them on, gives them to delivery, or settles them (batch_settle). batch_unref does not settle.
+ */
 #ifndef AGENT_MODEL_BATCH_H
 #define AGENT_MODEL_BATCH_H
 #include "agent/base/arena.h"
@@ -25,7 +26,7 @@ struct batch {
     enum batch_kind kind;
     _Atomic uint32_t refs;
     struct arena arena;
-    struct batch *source; /* a batch whose bytes this one's items still use; owned reference */
+    struct batch *source;      /* a batch whose bytes this one's items still use; owned reference */
     struct ticket_span *spans; /* in the arena; sum of n = number of items */
     uint32_t n_spans, cap_spans;
     const struct labels **labels; /* references owned by the batch; in the arena */
@@ -70,8 +71,16 @@ struct sample {
     const struct native_histogram *histogram; /* SAMPLE_HISTOGRAM */
 };
 
-enum metric_type { METRIC_UNKNOWN, METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_GAUGE_HISTOGRAM, METRIC_SUMMARY,
-                   METRIC_INFO, METRIC_STATESET }; /* values as prompb.MetricMetadata.MetricType */
+enum metric_type {
+    METRIC_UNKNOWN,
+    METRIC_COUNTER,
+    METRIC_GAUGE,
+    METRIC_HISTOGRAM,
+    METRIC_GAUGE_HISTOGRAM,
+    METRIC_SUMMARY,
+    METRIC_INFO,
+    METRIC_STATESET
+}; /* values as prompb.MetricMetadata.MetricType */
 
 struct metric_metadata {
     struct slice family, help, unit;
@@ -132,10 +141,10 @@ uint32_t batch_items(const struct batch *b); /* log entries, samples, or otlp n_
 /* Settles every item of the batch. */
 void batch_settle(const struct batch *b, const char *destination, enum outcome outcome, enum drop_reason reason,
                   const char *text);
-/* A batch `to` was made from `from` (conversion, split, join): opens a child ticket over to's items and spans them with it,
- * its parents being the tickets of from's items i with became[i] != 0 (became NULL: all of them). The tickets of the
- * others are settled as dropped (reasons[i], or RULE when reasons is NULL). to has no spans yet. NOMEM: nothing was done,
- * the caller settles from and lets to go. */
+/* A batch `to` was made from `from` (conversion, split, join): opens a child ticket over to's items and spans them with
+ * it, its parents being the tickets of from's items i with became[i] != 0 (became NULL: all of them). The tickets of
+ * the others are settled as dropped (reasons[i], or RULE when reasons is NULL). to has no spans yet. NOMEM: nothing was
+ * done, the caller settles from and lets to go. */
 MUST_USE enum code batch_derive(const struct batch *from, struct batch *to, const uint8_t *became,
                                 const uint8_t *reasons, const char *destination);
 /* For fan-out: every ticket owes its items `times` more. */
@@ -143,9 +152,10 @@ void batch_owe(const struct batch *b, uint32_t times);
 /* Keeps the items whose keep[i] is not 0, in order; the others are settled as dropped (reason) and their spans shrink.
  * The caller owns the batch (X_batch_own) and counts the drop in its ledger. Returns how many were dropped. */
 uint32_t log_batch_keep(struct log_batch *b, const uint8_t *keep, const char *destination, enum drop_reason reason);
-uint32_t sample_batch_keep(struct sample_batch *b, const uint8_t *keep, const char *destination, enum drop_reason reason);
+uint32_t sample_batch_keep(struct sample_batch *b, const uint8_t *keep, const char *destination,
+                           enum drop_reason reason);
 /* By resource message, for OTLP; a component that drops single items rewrites the message and says so through
- * batch_drop_items: n items from item index first on are settled as dropped and leave the spans; the otlp_batch's n_items
- * goes down by n, its resource's own n_items is the caller's to change. */
+ * batch_drop_items: n items from item index first on are settled as dropped and leave the spans; the otlp_batch's
+ * n_items goes down by n, its resource's own n_items is the caller's to change. */
 void batch_drop_items(struct batch *b, uint32_t first, uint32_t n, const char *destination, enum drop_reason reason);
 #endif

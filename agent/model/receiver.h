@@ -1,7 +1,7 @@
-/* agent/model/receiver.h - edges. A receiver takes batches: push takes over the caller's reference and the duty to settle,
- * always succeeds, and runs on a worker loop. A fanout is the sending end: the immutable list of receivers behind a
- * forward_to, swapped whole on reload (the runtime frees the old list after a barrier). fanout_push_* keeps the books:
- * `out` of the owner, `in` of each receiver, the edge's count, and what further receivers owe. */
+/* agent/model/receiver.h - edges. A receiver takes batches: push takes over the caller's reference and the duty to
+ * settle, always succeeds, and runs on a worker loop. A fanout is the sending end: the immutable list of receivers
+ * behind a forward_to, swapped whole on reload (the runtime frees the old list after a barrier). fanout_push_* keeps
+ * the books: `out` of the owner, `in` of each receiver, the edge's count, and what further receivers owe. */
 #ifndef AGENT_MODEL_RECEIVER_H
 #define AGENT_MODEL_RECEIVER_H
 #include "agent/base/ledger.h"
@@ -46,13 +46,14 @@ void fanout_init(struct fanout *f, const char *owner, struct ledger *ledger);
 /* Returns the list that was there; the caller frees it after a barrier. */
 struct edge_list *fanout_swap(struct fanout *f, struct edge_list *list);
 
-/* Takes the caller's reference. An empty list drops with NO_RECEIVER, counted and settled. A batch without items is let go. */
+/* Takes the caller's reference. An empty list drops with NO_RECEIVER, counted and settled. A batch without items is let
+ * go. */
 void fanout_push_logs(struct fanout *f, struct log_batch *take);
 void fanout_push_metrics(struct fanout *f, struct sample_batch *take);
 void fanout_push_otlp(struct fanout *f, struct otlp_batch *take);
 
-/* Sees every batch that is pushed to a sink's receiver, before the sink (--tap, live debugging). One at a time; NULL ends
- * it. Runs on the pushing loop. */
+/* Sees every batch that is pushed to a sink's receiver, before the sink (--tap, live debugging). One at a time; NULL
+ * ends it. Runs on the pushing loop. */
 void receiver_set_tap(void (*tap)(void *ctx, const struct receiver *to, const struct batch *b), void *ctx);
 bool receiver_has_tap(void); /* sinks that print what they get leave it to the tap */
 #endif

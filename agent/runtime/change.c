@@ -1,8 +1,9 @@
 /* Changes to what runs: a load (first or by diff) or the evaluation of those whose exports they use have changed.
  *
- * One at a time. Everything is parsed, evaluated and decoded before anything is touched. Then, needed ones first: what is
- * new is created, what changed is updated or replaced, what is gone is retired. Retired ones stop intake, run dry within
- * DRAIN_MS while the sources above are paused, give their state to their successors and are closed; then the new start. */
+ * One at a time. Everything is parsed, evaluated and decoded before anything is touched. Then, needed ones first: what
+ * is new is created, what changed is updated or replaced, what is gone is retired. Retired ones stop intake, run dry
+ * within DRAIN_MS while the sources above are paused, give their state to their successors and are closed; then the new
+ * start. */
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/runtime/change.h"

@@ -4,7 +4,8 @@
 #include "agent/runtime/runtime_int.h"
 
 /* Evaluates and decodes all of config with the exports of what runs (rt may be NULL). INVALID: see diags. */
-MUST_USE enum code change_check(struct runtime *rt, struct config *config, enum stability stability, struct diags *diags);
+MUST_USE enum code change_check(struct runtime *rt, struct config *config, enum stability stability,
+                                struct diags *diags);
 /* Metrics and state after a load, good or failed. */
 void runtime_loaded(struct runtime *rt, const struct load_result *result);
 void load_request_free(struct load_request *request);

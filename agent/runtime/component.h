@@ -1,8 +1,8 @@
 /* agent/runtime/component.h - what a component is to the runtime, and the runtime to a component (its host).
  *
  * One `const struct component_type` per component with designated initialisers, listed in agent/cli/registry.c. Its
- * table (args) drives decoding, defaults, validation, docs and completion. create, update, pause, drain and close run on the
- * control loop and must not block; a component posts to its own loop (host_loop) for what belongs there. */
+ * table (args) drives decoding, defaults, validation, docs and completion. create, update, pause, drain and close run
+ * on the control loop and must not block; a component posts to its own loop (host_loop) for what belongs there. */
 #ifndef AGENT_RUNTIME_COMPONENT_H
 #define AGENT_RUNTIME_COMPONENT_H
 #include "agent/base/error.h"
@@ -38,26 +38,29 @@ struct component_type {
     const struct river_block *args;
     const struct component_export *exports; /* ends with name NULL; NULL: none */
     enum holding holds;
-    bool is_source; /* makes items: has a window or clients that wait */
-    bool is_sink;   /* ends their way: has a gate and endpoints */
-    bool has_gate;  /* no sink, but may refuse for the sources that reach it (memory_limiter) */
+    bool is_source;    /* makes items: has a window or clients that wait */
+    bool is_sink;      /* ends their way: has a gate and endpoints */
+    bool has_gate;     /* no sink, but may refuse for the sources that reach it (memory_limiter) */
     bool is_singleton; /* no label: logging, livedebugging, ... (configuration blocks) */
 
     /* args: the decoded struct, valid until update gave newer ones (and a barrier passed) or close is done.
-     * On failure the component is unhealthy with err, its exports keep their zero values, the rest of the graph runs. */
+     * On failure the component is unhealthy with err, its exports keep their zero values, the rest of the graph runs.
+     */
     enum code (*create)(void **out, struct host *host, const void *args, struct error *err);
-    /* Takes new arguments while running. NULL or AGAIN: replace the component instead (drain the old, hand over state). */
+    /* Takes new arguments while running. NULL or AGAIN: replace the component instead (drain the old, hand over state).
+     */
     enum code (*update)(void *self, const void *args, struct error *err);
     /* Everything is created and wired: sources may begin (open sockets, read files). May be NULL. */
     void (*start)(void *self);
     /* Stop intake for good: sockets stop accepting, files stop being read; what was read goes on. May be NULL. */
     void (*stop_intake)(void *self);
-    /* Push on what is held (multiline, batches); done(arg) on the control loop when nothing is held any more. May be NULL. */
+    /* Push on what is held (multiline, batches); done(arg) on the control loop when nothing is held any more. May be
+     * NULL. */
     void (*drain)(void *self, loop_fn done, void *arg);
     /* End: frees all; done(arg) on the control loop when nothing of it is left on any loop. Required. */
     void (*close)(void *self, loop_fn done, void *arg);
-    /* State for a successor of the same id (windows, open files, listeners): the old one gives, before its close, what the
-     * new one takes, before its start. Both may be NULL. free_state is used when no successor takes it. */
+    /* State for a successor of the same id (windows, open files, listeners): the old one gives, before its close, what
+     * the new one takes, before its start. Both may be NULL. free_state is used when no successor takes it. */
     void *(*give_state)(void *self);
     void (*take_state)(void *self, void *take_state);
     void (*free_state)(void *state);
@@ -70,15 +73,17 @@ struct component_type {
 /* -- the host: services for one component; valid until its close is done ----------------------------------------- */
 const char *host_id(const struct host *h); /* full module path: "declare.x/loki.write.y" */
 struct loops *host_loops(const struct host *h);
-struct loop *host_loop(const struct host *h);          /* the worker this component lives on */
+struct loop *host_loop(const struct host *h);                   /* the worker this component lives on */
 struct loop *host_loop_for(const struct host *h, uint64_t key); /* spread targets and files by key */
 const struct clock *host_clock(const struct host *h);
 struct ledger *host_ledger(struct host *h);
 struct metrics *host_metrics(struct host *h);
 /* The component_id and component_path labels first, then these: counters and gauges under Alloy's names. As with
  * metrics_counter the caller owns one reference and gives it back with metric_unref, at the latest in close. */
-struct metric *host_counter(struct host *h, const char *name, const char *help, const struct metric_label *more, size_t n);
-struct metric *host_gauge(struct host *h, const char *name, const char *help, const struct metric_label *more, size_t n);
+struct metric *host_counter(struct host *h, const char *name, const char *help, const struct metric_label *more,
+                            size_t n);
+struct metric *host_gauge(struct host *h, const char *name, const char *help, const struct metric_label *more,
+                          size_t n);
 struct metric *host_histogram(struct host *h, const char *name, const char *help, const double *bounds, size_t n_bounds,
                               const struct metric_label *more, size_t n);
 /* A folder of its own below --storage.path (made 0700); NULL in memory mode without a writable storage path. */
@@ -94,12 +99,12 @@ struct http_client *host_http(struct host *h, struct loop *loop);
 /* The sending end for a forward_to: name is the argument ("forward_to", "output.traces"). The same name gives the same
  * fanout again, so update just sets; *out is NULL the first time and is not written again, for loops read it. Control
  * loop only. kind must match the receivers' (checked: INVALID). */
-MUST_USE enum code host_fanout(struct host *h, const char *name, enum receiver_kind kind, void *const *receivers, size_t n,
-                               struct fanout **out, struct error *err);
+MUST_USE enum code host_fanout(struct host *h, const char *name, enum receiver_kind kind, void *const *receivers,
+                               size_t n, struct fanout **out, struct error *err);
 /* The receiving end: fills node, owner and ledger. The receiver lives in the component. Control loop only. */
 void host_receiver(struct host *h, struct receiver *r);
-/* otelcol.processor.batch is a hint (design.md, Cut early, merge late): a processor says what it was asked for, a sink asks for
- * the smallest sizes and the shortest timeout of all that reach it. Zero: nobody said. Control loop only. */
+/* otelcol.processor.batch is a hint (design.md, Cut early, merge late): a processor says what it was asked for, a sink
+ * asks for the smallest sizes and the shortest timeout of all that reach it. Zero: nobody said. Control loop only. */
 struct batch_hint {
     uint64_t send_items, max_items;
     int64_t timeout_ns;
@@ -110,8 +115,8 @@ struct batch_hint host_batch_hint(struct host *h);
 void host_export(struct host *h, const char *name, struct value v);
 struct value host_receiver_value(struct host *h, struct receiver *r); /* capsule for host_export */
 void host_set_health(struct host *h, enum health health, const char *fmt, ...) PRINTF_LIKE(3, 4); /* any thread */
-/* Handles at `http://alloy.internal:12345/api/v0/component/ID/metrics`: what scrape asks for in-process exporters. The id in
- * the path names the component; INVALID when there is none. */
+/* Handles at `http://alloy.internal:12345/api/v0/component/ID/metrics`: what scrape asks for in-process exporters. The
+ * id in the path names the component; INVALID when there is none. */
 MUST_USE enum code host_scrape_internal(struct host *h, struct slice path, struct buf *out, struct error *err);
 /* The agent's own metrics, as /metrics shows them (prometheus.exporter.self). Any thread. */
 void host_write_self_metrics(struct host *h, struct buf *out);

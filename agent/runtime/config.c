@@ -121,10 +121,11 @@ static bool check_block(struct load *l, const struct component_type *type, const
                         const struct source *source)
 {
     if (type->stability > l->options->stability) {
-        struct diag *d = diags_error(l->diags, source, block->name_span,
-                                     "component \"%s\" is at stability level \"%s\", which is below the minimum allowed "
-                                     "stability level \"%s\"",
-                                     type->name, stability_name(type->stability), stability_name(l->options->stability));
+        struct diag *d =
+            diags_error(l->diags, source, block->name_span,
+                        "component \"%s\" is at stability level \"%s\", which is below the minimum allowed "
+                        "stability level \"%s\"",
+                        type->name, stability_name(type->stability), stability_name(l->options->stability));
 
         diag_hint(l->diags, d, "use --stability.level=%s to enable it", stability_name(type->stability));
         return false;
@@ -134,7 +135,8 @@ static bool check_block(struct load *l, const struct component_type *type, const
         return false;
     }
     if (!type->is_singleton && block->label.len == 0) {
-        struct diag *d = diags_error(l->diags, source, block->name_span, "component \"%s\" must have a label", type->name);
+        struct diag *d =
+            diags_error(l->diags, source, block->name_span, "component \"%s\" must have a label", type->name);
 
         diag_hint(l->diags, d, "write %s \"default\" { … }", type->name);
         return false;

@@ -1,5 +1,6 @@
 /* agent/runtime/config.h - a configuration as a graph: one or more files parsed into blocks, what each block refers to,
- * and an order in which every block stands after those it needs. Knows the component types it is handed, runs nothing. */
+ * and an order in which every block stands after those it needs. Knows the component types it is handed, runs nothing.
+ */
 #ifndef AGENT_RUNTIME_CONFIG_H
 #define AGENT_RUNTIME_CONFIG_H
 #include "agent/base/map.h"
@@ -41,8 +42,8 @@ struct config_options {
 };
 
 /* Parses and resolves. INVALID: every reason is in diags, *out is NULL. The caller owns one reference. */
-MUST_USE enum code config_load(struct config **out, const struct config_options *options, const struct config_text *texts,
-                               size_t n_texts, struct diags *diags);
+MUST_USE enum code config_load(struct config **out, const struct config_options *options,
+                               const struct config_text *texts, size_t n_texts, struct diags *diags);
 struct config *config_ref(struct config *c);
 void config_unref(struct config *c); /* NULL is fine */
 /* The block of the longest id that the first parts of a reference spell; *n_used says how many. NULL: none. */

@@ -1,5 +1,5 @@
-/* agent/runtime/config_files.h - a configuration as files: one file, or the *.river and *.alloy of a folder (not below it,
- * never *_test.river), in order of name. */
+/* agent/runtime/config_files.h - a configuration as files: one file, or the *.river and *.alloy of a folder (not below
+ * it, never *_test.river), in order of name. */
 #ifndef AGENT_RUNTIME_CONFIG_FILES_H
 #define AGENT_RUNTIME_CONFIG_FILES_H
 #include "agent/runtime/config.h"

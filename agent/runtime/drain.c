@@ -1,4 +1,5 @@
-/* Draining and closing many components: those above before those below, because what a component lets go of goes down. */
+/* Draining and closing many components: those above before those below, because what a component lets go of goes down.
+ */
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/runtime/runtime_int.h"

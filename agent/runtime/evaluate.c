@@ -167,12 +167,14 @@ static bool look_up(void *self, const struct slice *parts, size_t n, size_t *n_u
 /* A receiver is good as it stands; an auth handler or rules may be looked into by whoever takes them. */
 static bool is_receiver(const struct value *v)
 {
-    return value_as_capsule(v, &capsule_logs_receiver) != NULL || value_as_capsule(v, &capsule_metrics_receiver) != NULL ||
+    return value_as_capsule(v, &capsule_logs_receiver) != NULL ||
+           value_as_capsule(v, &capsule_metrics_receiver) != NULL ||
            value_as_capsule(v, &capsule_otel_consumer) != NULL;
 }
 
 /* Does the expression use something that is known only when its component runs? */
-static bool is_undecided(struct evaluator *ev, struct arena *arena, const struct source *source, const struct expr *expr)
+static bool is_undecided(struct evaluator *ev, struct arena *arena, const struct source *source,
+                         const struct expr *expr)
 {
     struct ast_refs refs = {0};
 

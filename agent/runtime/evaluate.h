@@ -22,7 +22,7 @@ struct evaluation {
     struct arena arena;
     void *args;
     struct value body;
-    struct value shown; /* body with secrets masked by the table */
+    struct value shown;       /* body with secrets masked by the table */
     struct exports_used used; /* their values are pointed to */
     struct config *config;    /* its tree's literals too; owned reference */
 };
@@ -46,8 +46,8 @@ struct evaluator {
     struct exports_used *seen; /* gets what was looked up, also when it failed; may be NULL */
 };
 
-/* INVALID: what is wrong is in diags, *out NULL. With a placeholder among the looked up, errors of arguments that use it
- * are not reported: they cannot be known yet (then *out is NULL and the code AGAIN, when nothing else is wrong). */
+/* INVALID: what is wrong is in diags, *out NULL. With a placeholder among the looked up, errors of arguments that use
+ * it are not reported: they cannot be known yet (then *out is NULL and the code AGAIN, when nothing else is wrong). */
 MUST_USE enum code evaluate_block(struct evaluator *ev, const struct config_block *block, struct evaluation **out,
                                   struct diags *diags);
 void evaluation_free(void *evaluation); /* NULL is fine */

@@ -365,7 +365,8 @@ static size_t metric_labels(struct host *h, const struct metric_label *more, siz
     return n + 2;
 }
 
-struct metric *host_counter(struct host *h, const char *name, const char *help, const struct metric_label *more, size_t n)
+struct metric *host_counter(struct host *h, const char *name, const char *help, const struct metric_label *more,
+                            size_t n)
 {
     struct metric_label labels[MAX_METRIC_LABELS];
     size_t n_labels = metric_labels(h, more, n, labels);

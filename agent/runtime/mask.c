@@ -31,9 +31,9 @@ static struct value mask_text(struct arena *arena, const struct value *v)
         host--;
     if (host == 0 || !slice_cut(slice_head(authority, host - 1), ':', &user, &rest))
         return *v;
-    return value_string(slice_str(arena_printf(arena, "%.*s%.*s:%s@%.*s", (int)(at + 3), text.ptr, (int)user.len, user.ptr,
-                                               masked_password, (int)(text.len - at - 3 - host),
-                                               text.ptr + at + 3 + host)));
+    return value_string(
+        slice_str(arena_printf(arena, "%.*s%.*s:%s@%.*s", (int)(at + 3), text.ptr, (int)user.len, user.ptr,
+                               masked_password, (int)(text.len - at - 3 - host), text.ptr + at + 3 + host)));
 }
 
 static struct value mask_value(struct arena *arena, const struct value *v, bool is_secret)

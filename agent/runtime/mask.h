@@ -1,5 +1,5 @@
-/* agent/runtime/mask.h - arguments as they may be shown: a text written for a secret argument is a secret, whatever it was
- * written as, and so is the password in a URL. */
+/* agent/runtime/mask.h - arguments as they may be shown: a text written for a secret argument is a secret, whatever it
+ * was written as, and so is the password in a URL. */
 #ifndef AGENT_RUNTIME_MASK_H
 #define AGENT_RUNTIME_MASK_H
 #include "agent/river/schema.h"

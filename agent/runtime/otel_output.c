@@ -2,27 +2,43 @@
 
 #define OUT(member) offsetof(struct otel_output_args, member)
 static const struct river_field output_fields[] = {
-    {.name = "metrics", .kind = RIVER_CAPSULE_LIST, .offset = OUT(metrics), .capsule = &capsule_otel_consumer,
+    {.name = "metrics",
+     .kind = RIVER_CAPSULE_LIST,
+     .offset = OUT(metrics),
+     .capsule = &capsule_otel_consumer,
      .doc = "Consumers to send metrics to."},
-    {.name = "logs", .kind = RIVER_CAPSULE_LIST, .offset = OUT(logs), .capsule = &capsule_otel_consumer,
+    {.name = "logs",
+     .kind = RIVER_CAPSULE_LIST,
+     .offset = OUT(logs),
+     .capsule = &capsule_otel_consumer,
      .doc = "Consumers to send logs to."},
-    {.name = "traces", .kind = RIVER_CAPSULE_LIST, .offset = OUT(traces), .capsule = &capsule_otel_consumer,
+    {.name = "traces",
+     .kind = RIVER_CAPSULE_LIST,
+     .offset = OUT(traces),
+     .capsule = &capsule_otel_consumer,
      .doc = "Consumers to send traces to."},
     RIVER_FIELDS_END,
 };
-const struct river_block otel_output_block = {.name = "output", .fields = output_fields,
+const struct river_block otel_output_block = {.name = "output",
+                                              .fields = output_fields,
                                               .size = sizeof(struct otel_output_args),
                                               .doc = "Where to send received telemetry."};
 
 static const struct river_field debug_fields[] = {
-    {.name = "disable_high_cardinality_metrics", .kind = RIVER_BOOL,
-     .offset = offsetof(struct otel_debug_metrics_args, disable_high_cardinality_metrics), .def = "true",
+    {.name = "disable_high_cardinality_metrics",
+     .kind = RIVER_BOOL,
+     .offset = offsetof(struct otel_debug_metrics_args, disable_high_cardinality_metrics),
+     .def = "true",
      .doc = "Accepted for Alloy, without effect."},
-    {.name = "level", .kind = RIVER_STRING, .offset = offsetof(struct otel_debug_metrics_args, level),
-     .def = "\"detailed\"", .doc = "Accepted for Alloy, without effect."},
+    {.name = "level",
+     .kind = RIVER_STRING,
+     .offset = offsetof(struct otel_debug_metrics_args, level),
+     .def = "\"detailed\"",
+     .doc = "Accepted for Alloy, without effect."},
     RIVER_FIELDS_END,
 };
-const struct river_block otel_debug_metrics_block = {.name = "debug_metrics", .fields = debug_fields,
+const struct river_block otel_debug_metrics_block = {.name = "debug_metrics",
+                                                     .fields = debug_fields,
                                                      .size = sizeof(struct otel_debug_metrics_args),
                                                      .doc = "Accepted for Alloy, without effect."};
 

@@ -43,7 +43,8 @@ static void write_stat(struct buf *out)
                 fields[i] = 0;
         }
         clock_gettime(CLOCK_BOOTTIME, &boot);
-        value(out, "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.", (double)fields[STAT_VSIZE]);
+        value(out, "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.",
+              (double)fields[STAT_VSIZE]);
         value(out, "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.",
               (double)fields[STAT_RSS] * (double)sysconf(_SC_PAGESIZE));
         value(out, "process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.",

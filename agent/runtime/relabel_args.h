@@ -11,8 +11,8 @@ struct relabel_rule_args {
     uint64_t modulus;
 };
 
-extern const struct river_block relabel_rule_block;              /* name "rule" */
-extern const struct river_block relabel_write_rule_block;        /* name "write_relabel_config" */
+extern const struct river_block relabel_rule_block;       /* name "rule" */
+extern const struct river_block relabel_write_rule_block; /* name "write_relabel_config" */
 
 /* struct river_blocks rules; a row for a table. */
 #define RELABEL_RULES_FIELD(offset_)                                                                                   \

@@ -31,10 +31,11 @@ static void make_metrics(struct runtime *rt, struct metrics *m)
     rt->wait_seconds = metrics_histogram(m, "alloy_component_dependencies_wait_seconds",
                                          "Time components wait to be evaluated after their dependency is updated.",
                                          bounds, n, labels, 2);
-    rt->slow_seconds = metrics_counter(m, "alloy_component_evaluation_slow_seconds",
-                                       "Number of seconds spent evaluating components that take longer than 1 minute to "
-                                       "evaluate",
-                                       labels, 2);
+    rt->slow_seconds =
+        metrics_counter(m, "alloy_component_evaluation_slow_seconds",
+                        "Number of seconds spent evaluating components that take longer than 1 minute to "
+                        "evaluate",
+                        labels, 2);
 }
 
 struct runtime *runtime_new(const struct runtime_options *options)

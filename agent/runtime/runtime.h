@@ -43,8 +43,8 @@ void runtime_load_path(struct runtime *rt, const char *path, load_done_fn done, 
 /* Parses, evaluates and decodes without running anything: `hyagent validate`. */
 MUST_USE enum code runtime_check(const struct config_options *options, const struct config_text *texts, size_t n,
                                  struct diags *diags);
-/* Stop intake, drain in order, flush the sinks within flush_ms, close all; done(arg) when nothing is left or the time of
- * timeout_ms is over (runtime_is_clean then says false). */
+/* Stop intake, drain in order, flush the sinks within flush_ms, close all; done(arg) when nothing is left or the time
+ * of timeout_ms is over (runtime_is_clean then says false). */
 void runtime_stop(struct runtime *rt, int64_t flush_ms, int64_t timeout_ms, loop_fn done, void *arg);
 bool runtime_is_clean(const struct runtime *rt); /* after runtime_stop's done: everything was closed */
 
@@ -55,7 +55,8 @@ void runtime_write_unhealthy(struct runtime *rt, struct buf *out);
 void runtime_write_components(struct runtime *rt, struct buf *json);
 /* False: no such component. */
 bool runtime_write_component(struct runtime *rt, struct slice id, struct buf *json);
-/* All of the agent's own metrics in the Prometheus text format: the registry, the ledger, controller, process, build. */
+/* All of the agent's own metrics in the Prometheus text format: the registry, the ledger, controller, process, build.
+ */
 void runtime_write_metrics(struct runtime *rt, struct buf *out);
 MUST_USE enum code runtime_scrape(struct runtime *rt, struct slice id, struct buf *out, struct error *err);
 

@@ -1,5 +1,5 @@
-/* agent/runtime/runtime_int.h - what the files of the runtime share. Everything here is touched on the control loop; what
- * the admin's threads read is written under rt->lock as well. */
+/* agent/runtime/runtime_int.h - what the files of the runtime share. Everything here is touched on the control loop;
+ * what the admin's threads read is written under rt->lock as well. */
 #ifndef AGENT_RUNTIME_RUNTIME_INT_H
 #define AGENT_RUNTIME_RUNTIME_INT_H
 #include "agent/base/list.h"
@@ -40,10 +40,10 @@ struct drain_wait {
 struct host {
     struct list link; /* in rt->hosts or a change's retiring */
     struct runtime *rt;
-    uint64_t serial;  /* never given twice: exports name their owner by it */
-    char *id;         /* full module path; owned */
-    char *path;       /* module: "/" at the root; owned */
-    char *label;      /* owned */
+    uint64_t serial; /* never given twice: exports name their owner by it */
+    char *id;        /* full module path; owned */
+    char *path;      /* module: "/" at the root; owned */
+    char *label;     /* owned */
     const struct component_type *type;
     const struct config_block *block; /* of rt->config (of an older one once retired) */
     void *self;                       /* NULL: create failed */
@@ -60,9 +60,9 @@ struct host {
     enum health health;
     char health_text[256];
     int64_t health_at_ns;
-    atomic_uint users; /* scrapes in progress */
+    atomic_uint users;      /* scrapes in progress */
     struct batch_hint hint; /* what this processor was asked for */
-    unsigned height;   /* longest way down to a sink */
+    unsigned height;        /* longest way down to a sink */
     struct host_step close_step;
     struct drain_wait *drain_wait; /* NULL: not draining */
     struct timer *close_timer;
@@ -85,9 +85,9 @@ struct runtime {
     struct runtime_options options;
     pthread_mutex_t lock; /* hosts list, their exports, evaluations and health */
     struct list hosts;
-    struct config *config; /* owned; NULL: none yet */
-    struct list requests;  /* loads that wait */
-    struct change *change; /* in progress */
+    struct config *config;   /* owned; NULL: none yet */
+    struct list requests;    /* loads that wait */
+    struct change *change;   /* in progress */
     struct list drain_waits; /* drains not answered yet */
     bool is_evaluation_posted, is_evaluation_wanted;
     bool is_stopping, is_clean;

@@ -38,10 +38,11 @@ static void write_ledgers(struct runtime *rt, struct buf *out)
         const struct host *h = CONTAINER_OF(it, struct host, link);
 
         for (int i = 0; i < DIRECTIONS - 1 && !h->type->is_singleton; i++)
-            buf_printf(out,
-                       "hyagent_component_items_total{component_id=\"%s\",component_path=\"%s\",direction=\"%s\"} %" PRId64
-                       "\n",
-                       h->id, h->path, direction_names[i], direction(&h->account->ledger, i));
+            buf_printf(
+                out,
+                "hyagent_component_items_total{component_id=\"%s\",component_path=\"%s\",direction=\"%s\"} %" PRId64
+                "\n",
+                h->id, h->path, direction_names[i], direction(&h->account->ledger, i));
     }
     header(out, "hyagent_component_items_held", "gauge", "Items a component holds at this moment.");
     LIST_EACH (it, &rt->hosts) {
@@ -83,10 +84,14 @@ static void write_controller(struct runtime *rt, struct buf *out)
                        "alloy_component_controller_running_components{controller_id=\"\",controller_path=\"/\","
                        "health_type=\"%s\"} %zu\n",
                        health_name((enum health)i), n[i]);
-    header(out, "alloy_component_controller_evaluating", "gauge", "Tracks if the controller is currently in the middle of a graph evaluation");
-    buf_printf(out, "alloy_component_controller_evaluating{controller_id=\"\",controller_path=\"/\"} %d\n", rt->is_changing);
-    header(out, "alloy_component_evaluation_queue_size", "gauge", "Tracks the number of components waiting to be evaluated in the worker pool");
-    buf_printf(out, "alloy_component_evaluation_queue_size{controller_id=\"\",controller_path=\"/\"} %d\n", rt->is_evaluation_pending);
+    header(out, "alloy_component_controller_evaluating", "gauge",
+           "Tracks if the controller is currently in the middle of a graph evaluation");
+    buf_printf(out, "alloy_component_controller_evaluating{controller_id=\"\",controller_path=\"/\"} %d\n",
+               rt->is_changing);
+    header(out, "alloy_component_evaluation_queue_size", "gauge",
+           "Tracks the number of components waiting to be evaluated in the worker pool");
+    buf_printf(out, "alloy_component_evaluation_queue_size{controller_id=\"\",controller_path=\"/\"} %d\n",
+               rt->is_evaluation_pending);
 }
 
 static void write_config(struct runtime *rt, struct buf *out)

@@ -108,7 +108,8 @@ static enum code is_equal(struct run *run, const struct value *a, const struct v
     if (a->kind == VALUE_LIST || a->kind == VALUE_MAP || a->kind == VALUE_ROOT)
         return run_fail(run, INVALID, "eq: non-comparable type %s", tvalue_type(a));
     if (a->kind != b->kind)
-        return run_fail(run, INVALID, "eq: incompatible types for comparison: %s and %s", tvalue_type(a), tvalue_type(b));
+        return run_fail(run, INVALID, "eq: incompatible types for comparison: %s and %s", tvalue_type(a),
+                        tvalue_type(b));
     if (a->kind == VALUE_STRING)
         *out = slice_eq(a->text, b->text);
     else if (a->kind == VALUE_BOOL)
@@ -161,7 +162,7 @@ static enum code order(struct run *run, const struct value *args, int *out)
         enum code rc = order(run, args, &sign);                                                                        \
                                                                                                                        \
         (void)n;                                                                                                       \
-        *out = tvalue_bool(condition);                                                                                  \
+        *out = tvalue_bool(condition);                                                                                 \
         return rc;                                                                                                     \
     }
 

@@ -13,12 +13,12 @@ enum { ANY = TEMPLATE_ARGUMENTS };
 #define WRAP(name, operation)                                                                                          \
     FUNCTION(name)                                                                                                     \
     {                                                                                                                  \
-        uint64_t v = (uint64_t)tvalue_to_i64(&args[0]);                                                                 \
+        uint64_t v = (uint64_t)tvalue_to_i64(&args[0]);                                                                \
                                                                                                                        \
         (void)run;                                                                                                     \
         for (size_t i = 1; i < n; i++)                                                                                 \
-            v = v operation(uint64_t) tvalue_to_i64(&args[i]);                                                          \
-        *out = tvalue_int((int64_t)v);                                                                                  \
+            v = v operation(uint64_t) tvalue_to_i64(&args[i]);                                                         \
+        *out = tvalue_int((int64_t)v);                                                                                 \
         return OK;                                                                                                     \
     }
 
@@ -80,12 +80,12 @@ FUNCTION(smallest)
 #define FLOATS(name, operation)                                                                                        \
     FUNCTION(name)                                                                                                     \
     {                                                                                                                  \
-        double v = tvalue_to_f64(&args[0]);                                                                             \
+        double v = tvalue_to_f64(&args[0]);                                                                            \
                                                                                                                        \
         (void)run;                                                                                                     \
         for (size_t i = 1; i < n; i++)                                                                                 \
-            v = v operation tvalue_to_f64(&args[i]);                                                                    \
-        *out = tvalue_float(v);                                                                                         \
+            v = v operation tvalue_to_f64(&args[i]);                                                                   \
+        *out = tvalue_float(v);                                                                                        \
         return OK;                                                                                                     \
     }
 
@@ -99,7 +99,7 @@ FLOATS(divf, /)
     {                                                                                                                  \
         (void)run;                                                                                                     \
         (void)n;                                                                                                       \
-        *out = tvalue_float(call(tvalue_to_f64(&args[0])));                                                              \
+        *out = tvalue_float(call(tvalue_to_f64(&args[0])));                                                            \
         return OK;                                                                                                     \
     }
 

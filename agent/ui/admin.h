@@ -1,7 +1,8 @@
-/* agent/ui/admin.h - the admin HTTP server: /metrics, /-/ready, /-/healthy, /-/reload, the components API and a plain page.
+/* agent/ui/admin.h - the admin HTTP server: /metrics, /-/ready, /-/healthy, /-/reload, the components API and a plain
+ * page.
  *
- * Who may ask (P-H9): /metrics, /-/ready and /-/healthy anybody; everything else a loopback peer, or who names a Host that
- * was allowed; reload also refuses a request a foreign page sent. Every text shown is escaped. */
+ * Who may ask (P-H9): /metrics, /-/ready and /-/healthy anybody; everything else a loopback peer, or who names a Host
+ * that was allowed; reload also refuses a request a foreign page sent. Every text shown is escaped. */
 #ifndef AGENT_UI_ADMIN_H
 #define AGENT_UI_ADMIN_H
 #include "agent/runtime/runtime.h"
@@ -9,11 +10,11 @@
 struct admin;
 
 struct admin_options {
-    struct slice listen;       /* "127.0.0.1:12345" */
-    struct slice path_prefix;  /* of the page and the API: "/" or "/x/" */
-    const char *const *hosts;  /* allowed Host names besides; ends with NULL; may be NULL */
-    const char *note;          /* said on /-/healthy besides (no writable storage); may be NULL */
-    const char *config_path;   /* what /-/reload loads */
+    struct slice listen;      /* "127.0.0.1:12345" */
+    struct slice path_prefix; /* of the page and the API: "/" or "/x/" */
+    const char *const *hosts; /* allowed Host names besides; ends with NULL; may be NULL */
+    const char *note;         /* said on /-/healthy besides (no writable storage); may be NULL */
+    const char *config_path;  /* what /-/reload loads */
     struct runtime *runtime;
     struct loops *loops;
     void (*on_loaded)(void *ctx, const struct load_result *result); /* after a reload, for the log; may be NULL */

@@ -109,13 +109,16 @@ static void close_component(void *self, loop_fn done, void *arg)
 }
 
 static const struct river_field fields[] = {
-    {.name = "targets", .kind = RIVER_TARGETS, .flags = RIVER_REQUIRED, .offset = offsetof(struct args, targets),
+    {.name = "targets",
+     .kind = RIVER_TARGETS,
+     .flags = RIVER_REQUIRED,
+     .offset = offsetof(struct args, targets),
      .doc = "Targets to relabel."},
     RELABEL_RULES_FIELD(offsetof(struct args, rules)),
     RIVER_FIELDS_END,
 };
-static const struct river_block args_block = {.name = "discovery.relabel", .fields = fields,
-                                              .size = sizeof(struct args), .doc = "Rewrites targets by rules."};
+static const struct river_block args_block = {
+    .name = "discovery.relabel", .fields = fields, .size = sizeof(struct args), .doc = "Rewrites targets by rules."};
 
 static const struct component_export exports[] = {
     {"output", "list(map(string))", "The targets that are left, relabelled."},

@@ -99,7 +99,8 @@ static enum code create(void **out, struct host *host, const void *args, struct 
         release(c);
         return rc;
     }
-    c->processed = host_counter(host, "loki_relabel_entries_processed", "Total number of log entries processed", NULL, 0);
+    c->processed =
+        host_counter(host, "loki_relabel_entries_processed", "Total number of log entries processed", NULL, 0);
     c->written = host_counter(host, "loki_relabel_entries_written", "Total number of log entries forwarded", NULL, 0);
     c->receiver = (struct receiver){.kind = RECEIVES_LOGS, .self = c, .push = {.logs = push}};
     host_receiver(host, &c->receiver);
@@ -116,14 +117,24 @@ static void close_component(void *self, loop_fn done, void *arg)
 }
 
 static const struct river_field fields[] = {
-    {.name = "forward_to", .kind = RIVER_CAPSULE_LIST, .flags = RIVER_REQUIRED, .offset = offsetof(struct args, forward_to),
-     .capsule = &capsule_logs_receiver, .doc = "Where to send what is left."},
+    {.name = "forward_to",
+     .kind = RIVER_CAPSULE_LIST,
+     .flags = RIVER_REQUIRED,
+     .offset = offsetof(struct args, forward_to),
+     .capsule = &capsule_logs_receiver,
+     .doc = "Where to send what is left."},
     RELABEL_RULES_FIELD(offsetof(struct args, rules)),
-    {.name = "max_cache_size", .kind = RIVER_INT, .flags = RIVER_NO_EFFECT, .offset = offsetof(struct args, max_cache_size),
-     .def = "10000", .doc = "Accepted for Alloy: rules run once per label set of a batch, nothing is cached."},
+    {.name = "max_cache_size",
+     .kind = RIVER_INT,
+     .flags = RIVER_NO_EFFECT,
+     .offset = offsetof(struct args, max_cache_size),
+     .def = "10000",
+     .doc = "Accepted for Alloy: rules run once per label set of a batch, nothing is cached."},
     RIVER_FIELDS_END,
 };
-static const struct river_block args_block = {.name = "loki.relabel", .fields = fields, .size = sizeof(struct args),
+static const struct river_block args_block = {.name = "loki.relabel",
+                                              .fields = fields,
+                                              .size = sizeof(struct args),
                                               .doc = "Rewrites the labels of log entries by rules."};
 
 static const struct component_export exports[] = {

@@ -89,14 +89,21 @@ static enum code create(void **out, struct host *host, const void *args, struct 
 }
 
 static const struct river_field fields[] = {
-    {.name = "username", .kind = RIVER_STRING, .flags = RIVER_REQUIRED, .offset = offsetof(struct args, username),
+    {.name = "username",
+     .kind = RIVER_STRING,
+     .flags = RIVER_REQUIRED,
+     .offset = offsetof(struct args, username),
      .doc = "The user name."},
-    {.name = "password", .kind = RIVER_SECRET, .flags = RIVER_REQUIRED, .offset = offsetof(struct args, password),
+    {.name = "password",
+     .kind = RIVER_SECRET,
+     .flags = RIVER_REQUIRED,
+     .offset = offsetof(struct args, password),
      .doc = "The password."},
     OTEL_DEBUG_METRICS_FIELD(offsetof(struct args, debug_metrics)),
     RIVER_FIELDS_END,
 };
-static const struct river_block args_block = {.name = "otelcol.auth.basic", .fields = fields,
+static const struct river_block args_block = {.name = "otelcol.auth.basic",
+                                              .fields = fields,
                                               .size = sizeof(struct args),
                                               .doc = "User name and password for exporters and receivers."};
 

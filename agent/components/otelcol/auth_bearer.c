@@ -79,17 +79,29 @@ static enum code validate(const void *args, struct river_problems *problems)
 }
 
 static const struct river_field fields[] = {
-    {.name = "scheme", .kind = RIVER_STRING, .offset = offsetof(struct args, scheme), .def = "\"Bearer\"",
+    {.name = "scheme",
+     .kind = RIVER_STRING,
+     .offset = offsetof(struct args, scheme),
+     .def = "\"Bearer\"",
      .doc = "What stands in front of the token."},
-    {.name = "header", .kind = RIVER_STRING, .flags = RIVER_NOT_EMPTY, .offset = offsetof(struct args, header),
-     .def = "\"Authorization\"", .doc = "The header that carries the token."},
-    {.name = "token", .kind = RIVER_SECRET, .flags = RIVER_REQUIRED, .offset = offsetof(struct args, token),
+    {.name = "header",
+     .kind = RIVER_STRING,
+     .flags = RIVER_NOT_EMPTY,
+     .offset = offsetof(struct args, header),
+     .def = "\"Authorization\"",
+     .doc = "The header that carries the token."},
+    {.name = "token",
+     .kind = RIVER_SECRET,
+     .flags = RIVER_REQUIRED,
+     .offset = offsetof(struct args, token),
      .doc = "The token."},
     OTEL_DEBUG_METRICS_FIELD(offsetof(struct args, debug_metrics)),
     RIVER_FIELDS_END,
 };
-static const struct river_block args_block = {.name = "otelcol.auth.bearer", .fields = fields,
-                                              .size = sizeof(struct args), .validate = validate,
+static const struct river_block args_block = {.name = "otelcol.auth.bearer",
+                                              .fields = fields,
+                                              .size = sizeof(struct args),
+                                              .validate = validate,
                                               .doc = "A bearer token for exporters and receivers."};
 
 static const struct component_export exports[] = {

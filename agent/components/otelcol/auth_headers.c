@@ -135,31 +135,55 @@ static const struct river_enum actions[] = {
 
 #define H(member) offsetof(struct header_args, member)
 static const struct river_field header_fields[] = {
-    {.name = "key", .kind = RIVER_STRING, .flags = RIVER_REQUIRED | RIVER_NOT_EMPTY, .offset = H(key),
+    {.name = "key",
+     .kind = RIVER_STRING,
+     .flags = RIVER_REQUIRED | RIVER_NOT_EMPTY,
+     .offset = H(key),
      .doc = "The header's name."},
-    {.name = "value", .kind = RIVER_SECRET, .offset = H(value),
-     .present = RIVER_PRESENT_AT(struct header_args, has_value), .doc = "The header's value."},
-    {.name = "from_context", .kind = RIVER_STRING, .flags = RIVER_REFUSED, .offset = H(from_context),
+    {.name = "value",
+     .kind = RIVER_SECRET,
+     .offset = H(value),
+     .present = RIVER_PRESENT_AT(struct header_args, has_value),
+     .doc = "The header's value."},
+    {.name = "from_context",
+     .kind = RIVER_STRING,
+     .flags = RIVER_REFUSED,
+     .offset = H(from_context),
      .doc = "A header taken from the incoming request is not built: requests of many clients are sent as one. Use one "
             "exporter per tenant with a fixed value."},
-    {.name = "from_attribute", .kind = RIVER_STRING, .flags = RIVER_REFUSED, .offset = H(from_attribute),
+    {.name = "from_attribute",
+     .kind = RIVER_STRING,
+     .flags = RIVER_REFUSED,
+     .offset = H(from_attribute),
      .doc = "A header taken from authentication data is not built; use a fixed value."},
-    {.name = "action", .kind = RIVER_ENUM, .offset = H(action), .choices = actions, .def = "\"upsert\"",
+    {.name = "action",
+     .kind = RIVER_ENUM,
+     .offset = H(action),
+     .choices = actions,
+     .def = "\"upsert\"",
      .doc = "What to do when the header is, or is not, there already."},
     RIVER_FIELDS_END,
 };
-static const struct river_block header_block = {.name = "header", .fields = header_fields,
-                                                .size = sizeof(struct header_args), .validate = validate_header,
+static const struct river_block header_block = {.name = "header",
+                                                .fields = header_fields,
+                                                .size = sizeof(struct header_args),
+                                                .validate = validate_header,
                                                 .doc = "One header."};
 
 static const struct river_field fields[] = {
-    {.name = "header", .kind = RIVER_BLOCK, .flags = RIVER_REPEATED, .offset = offsetof(struct args, headers),
-     .block = &header_block, .doc = "One header."},
+    {.name = "header",
+     .kind = RIVER_BLOCK,
+     .flags = RIVER_REPEATED,
+     .offset = offsetof(struct args, headers),
+     .block = &header_block,
+     .doc = "One header."},
     OTEL_DEBUG_METRICS_FIELD(offsetof(struct args, debug_metrics)),
     RIVER_FIELDS_END,
 };
-static const struct river_block args_block = {.name = "otelcol.auth.headers", .fields = fields,
-                                              .size = sizeof(struct args), .doc = "Fixed headers for exporters."};
+static const struct river_block args_block = {.name = "otelcol.auth.headers",
+                                              .fields = fields,
+                                              .size = sizeof(struct args),
+                                              .doc = "Fixed headers for exporters."};
 
 static const struct component_export exports[] = {
     {"handler", "capsule(otelcol.Handler)", "For the auth argument of otelcol exporters."},

@@ -71,7 +71,8 @@ static enum code create(void **out, struct host *host, const void *args, struct 
     c->total = host_counter(host, "otelcol_exporter_loki_entries_total", "Log records received.", NULL, 0);
     c->failed = host_counter(host, "otelcol_exporter_loki_entries_failed", "Log records that could not become entries.",
                              NULL, 0);
-    c->processed = host_counter(host, "otelcol_exporter_loki_entries_processed", "Log records that became entries.", NULL, 0);
+    c->processed =
+        host_counter(host, "otelcol_exporter_loki_entries_processed", "Log records that became entries.", NULL, 0);
     c->receiver = (struct receiver){.kind = RECEIVES_OTLP, .self = c, .push = {.otlp = push}};
     host_receiver(host, &c->receiver);
     host_export(host, "input", host_receiver_value(host, &c->receiver));
@@ -91,12 +92,18 @@ static void close_component(void *self, loop_fn done, void *arg)
 }
 
 static const struct river_field fields[] = {
-    {.name = "forward_to", .kind = RIVER_CAPSULE_LIST, .flags = RIVER_REQUIRED, .offset = offsetof(struct args, forward_to),
-     .capsule = &capsule_logs_receiver, .doc = "Where to send the entries."},
+    {.name = "forward_to",
+     .kind = RIVER_CAPSULE_LIST,
+     .flags = RIVER_REQUIRED,
+     .offset = offsetof(struct args, forward_to),
+     .capsule = &capsule_logs_receiver,
+     .doc = "Where to send the entries."},
     RIVER_FIELDS_END,
 };
-static const struct river_block args_block = {.name = "otelcol.exporter.loki", .fields = fields,
-                                              .size = sizeof(struct args), .doc = "OTLP log records as Loki entries."};
+static const struct river_block args_block = {.name = "otelcol.exporter.loki",
+                                              .fields = fields,
+                                              .size = sizeof(struct args),
+                                              .doc = "OTLP log records as Loki entries."};
 
 static const struct component_export exports[] = {
     {"input", "otelcol.Consumer", "Takes logs."},

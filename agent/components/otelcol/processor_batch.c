@@ -20,7 +20,7 @@ struct component {
     struct receiver receiver;
     struct host *host;
     struct otel_output output;
-    _Atomic uint64_t max_items; /* 0: no cap */
+    _Atomic uint64_t max_items;    /* 0: no cap */
     struct metric *size, *by_size; /* owned references */
 };
 
@@ -66,8 +66,8 @@ static void close_component(void *self, loop_fn done, void *arg)
 
 static enum code create(void **out, struct host *host, const void *args, struct error *err)
 {
-    static const double sizes[] = {10, 25, 50, 75, 100, 250, 500, 750, 1000, 2000, 3000, 4000, 5000, 6000,
-                                   7000, 8000, 9000, 10000, 20000, 30000, 50000, 100000};
+    static const double sizes[] = {10,   25,   50,   75,   100,  250,  500,   750,   1000,  2000,  3000,
+                                   4000, 5000, 6000, 7000, 8000, 9000, 10000, 20000, 30000, 50000, 100000};
     struct component *c = mem_zalloc(sizeof *c);
     enum code rc;
 
@@ -96,30 +96,48 @@ static enum code validate(const void *args, struct river_problems *problems)
     const struct args *a = args;
 
     if (a->send_batch_max_size != 0 && a->send_batch_max_size < a->send_batch_size)
-        return river_problem(problems, "send_batch_max_size",
-                             "must be 0 or at least send_batch_size (%llu)", (unsigned long long)a->send_batch_size);
+        return river_problem(problems, "send_batch_max_size", "must be 0 or at least send_batch_size (%llu)",
+                             (unsigned long long)a->send_batch_size);
     return OK;
 }
 
 #define ARG(member) offsetof(struct args, member)
 static const struct river_field fields[] = {
-    {.name = "timeout", .kind = RIVER_DURATION, .flags = RIVER_HAS_MIN, .offset = ARG(timeout_ns), .def = "\"200ms\"",
+    {.name = "timeout",
+     .kind = RIVER_DURATION,
+     .flags = RIVER_HAS_MIN,
+     .offset = ARG(timeout_ns),
+     .def = "\"200ms\"",
      .doc = "How long the sinks behind may wait to fill a request."},
-    {.name = "send_batch_size", .kind = RIVER_UINT, .offset = ARG(send_batch_size), .def = "2000",
+    {.name = "send_batch_size",
+     .kind = RIVER_UINT,
+     .offset = ARG(send_batch_size),
+     .def = "2000",
      .doc = "Items after which the sinks behind send without waiting."},
-    {.name = "send_batch_max_size", .kind = RIVER_UINT, .offset = ARG(send_batch_max_size), .def = "3000",
+    {.name = "send_batch_max_size",
+     .kind = RIVER_UINT,
+     .offset = ARG(send_batch_max_size),
+     .def = "3000",
      .doc = "Most items of one request; 0: no limit."},
-    {.name = "metadata_keys", .kind = RIVER_STRING_LIST, .flags = RIVER_NO_EFFECT, .offset = ARG(metadata_keys),
+    {.name = "metadata_keys",
+     .kind = RIVER_STRING_LIST,
+     .flags = RIVER_NO_EFFECT,
+     .offset = ARG(metadata_keys),
      .doc = "Accepted for Alloy: requests with different metadata are never joined."},
-    {.name = "metadata_cardinality_limit", .kind = RIVER_UINT, .flags = RIVER_NO_EFFECT,
-     .offset = ARG(metadata_cardinality_limit), .def = "1000",
+    {.name = "metadata_cardinality_limit",
+     .kind = RIVER_UINT,
+     .flags = RIVER_NO_EFFECT,
+     .offset = ARG(metadata_cardinality_limit),
+     .def = "1000",
      .doc = "Accepted for Alloy: tenants' queues are bounded at the sinks."},
     OTEL_OUTPUT_FIELD(ARG(output)),
     OTEL_DEBUG_METRICS_FIELD(ARG(debug_metrics)),
     RIVER_FIELDS_END,
 };
-static const struct river_block args_block = {.name = "otelcol.processor.batch", .fields = fields,
-                                              .size = sizeof(struct args), .validate = validate,
+static const struct river_block args_block = {.name = "otelcol.processor.batch",
+                                              .fields = fields,
+                                              .size = sizeof(struct args),
+                                              .validate = validate,
                                               .doc = "How the sinks behind it fill their requests."};
 
 static const struct component_export exports[] = {

@@ -1,5 +1,5 @@
-/* prometheus.echo: a sink that accepts samples and counts them (hyagent's own; loki.echo's twin for metrics). With --tap
- * every sample it gets is printed. */
+/* prometheus.echo: a sink that accepts samples and counts them (hyagent's own; loki.echo's twin for metrics). With
+ * --tap every sample it gets is printed. */
 #include "agent/base/mem.h"
 #include "agent/runtime/component.h"
 
@@ -46,7 +46,8 @@ struct no_args {
 };
 
 static const struct river_field fields[] = {RIVER_FIELDS_END};
-static const struct river_block args_block = {.name = "prometheus.echo", .fields = fields,
+static const struct river_block args_block = {.name = "prometheus.echo",
+                                              .fields = fields,
                                               .size = sizeof(struct no_args),
                                               .doc = "Accepts samples and counts them; it takes no arguments."};
 

@@ -1,4 +1,5 @@
-/* prometheus.exporter.self: the agent's own metrics as a target, for configurations that scrape it through the pipeline. */
+/* prometheus.exporter.self: the agent's own metrics as a target, for configurations that scrape it through the
+ * pipeline. */
 #include "agent/base/mem.h"
 #include "agent/runtime/component.h"
 #include "agent/runtime/exporter.h"
@@ -41,7 +42,8 @@ struct no_args {
 };
 
 static const struct river_field fields[] = {RIVER_FIELDS_END};
-static const struct river_block args_block = {.name = "prometheus.exporter.self", .fields = fields,
+static const struct river_block args_block = {.name = "prometheus.exporter.self",
+                                              .fields = fields,
                                               .size = sizeof(struct no_args),
                                               .doc = "The agent's own metrics; it takes no arguments."};
 

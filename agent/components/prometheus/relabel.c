@@ -1,5 +1,5 @@
-/* prometheus.relabel: rewrites and drops series. What the rules make of a series is remembered by the set's pointer, so a
- * series seen before costs one look-up. */
+/* prometheus.relabel: rewrites and drops series. What the rules make of a series is remembered by the set's pointer, so
+ * a series seen before costs one look-up. */
 #include "agent/base/mem.h"
 #include "agent/runtime/component.h"
 #include "agent/runtime/relabel_args.h"
@@ -182,7 +182,8 @@ static enum code create(void **out, struct host *host, const void *args, struct 
     *out = NULL;
     c->host = host;
     make_cache(c, a->max_cache_size);
-    c->processed = host_counter(host, "prometheus_relabel_metrics_processed", "Total number of metrics processed.", NULL, 0);
+    c->processed =
+        host_counter(host, "prometheus_relabel_metrics_processed", "Total number of metrics processed.", NULL, 0);
     c->written = host_counter(host, "prometheus_relabel_metrics_written", "Total number of metrics written.", NULL, 0);
     c->forwarded = host_counter(host, "prometheus_forwarded_samples_total",
                                 "Total number of samples sent to downstream components.", NULL, 0);
@@ -216,16 +217,25 @@ static void write_debug(void *self, struct buf *json)
 }
 
 static const struct river_field fields[] = {
-    {.name = "forward_to", .kind = RIVER_CAPSULE_LIST, .flags = RIVER_REQUIRED, .offset = offsetof(struct args, forward_to),
-     .capsule = &capsule_metrics_receiver, .doc = "Where to send what is left."},
+    {.name = "forward_to",
+     .kind = RIVER_CAPSULE_LIST,
+     .flags = RIVER_REQUIRED,
+     .offset = offsetof(struct args, forward_to),
+     .capsule = &capsule_metrics_receiver,
+     .doc = "Where to send what is left."},
     RELABEL_RULES_FIELD(offsetof(struct args, rules)),
-    {.name = "max_cache_size", .kind = RIVER_INT, .flags = RIVER_HAS_MIN | RIVER_HAS_MAX, .min = 1, .max = 10000000,
-     .offset = offsetof(struct args, max_cache_size), .def = "100000",
+    {.name = "max_cache_size",
+     .kind = RIVER_INT,
+     .flags = RIVER_HAS_MIN | RIVER_HAS_MAX,
+     .min = 1,
+     .max = 10000000,
+     .offset = offsetof(struct args, max_cache_size),
+     .def = "100000",
      .doc = "How many series are remembered with what the rules made of them."},
     RIVER_FIELDS_END,
 };
-static const struct river_block args_block = {.name = "prometheus.relabel", .fields = fields,
-                                              .size = sizeof(struct args), .doc = "Rewrites series by rules."};
+static const struct river_block args_block = {
+    .name = "prometheus.relabel", .fields = fields, .size = sizeof(struct args), .doc = "Rewrites series by rules."};
 
 static const struct component_export exports[] = {
     {"receiver", "MetricsReceiver", "Takes samples."},

@@ -1,5 +1,5 @@
-/* exporters/loki/write/write.h - loki.write: what its files share. run.c runs it, args.c has its table, stream.c makes a
- * batch into pushes, observe.c keeps Alloy's metrics. */
+/* exporters/loki/write/write.h - loki.write: what its files share. run.c runs it, args.c has its table, stream.c makes
+ * a batch into pushes, observe.c keeps Alloy's metrics. */
 #ifndef EXPORTERS_LOKI_WRITE_WRITE_H
 #define EXPORTERS_LOKI_WRITE_WRITE_H
 #include "agent/runtime/sink.h"

@@ -1,5 +1,5 @@
-/* exporters/prometheus/remote_write/remote_write.h - prometheus.remote_write: what its files share. remote_write.c runs it, _args.c
- * has its table, _series.c makes a batch into requests, _observe.c keeps Alloy's metrics. */
+/* exporters/prometheus/remote_write/remote_write.h - prometheus.remote_write: what its files share. remote_write.c runs
+ * it, _args.c has its table, _series.c makes a batch into requests, _observe.c keeps Alloy's metrics. */
 #ifndef EXPORTERS_PROMETHEUS_REMOTE_WRITE_REMOTE_WRITE_H
 #define EXPORTERS_PROMETHEUS_REMOTE_WRITE_REMOTE_WRITE_H
 #include "agent/base/map.h"

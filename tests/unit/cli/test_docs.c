@@ -16,22 +16,40 @@ struct outer {
 };
 
 static const struct river_field inner_fields[] = {
-    {.name = "wait", .kind = RIVER_DURATION, .offset = offsetof(struct inner, wait_ns), .def = "\"5s\"", .doc = "how long"},
+    {.name = "wait",
+     .kind = RIVER_DURATION,
+     .offset = offsetof(struct inner, wait_ns),
+     .def = "\"5s\"",
+     .doc = "how long"},
     RIVER_FIELDS_END,
 };
-static const struct river_block inner_block = {.name = "inner", .fields = inner_fields, .size = sizeof(struct inner),
-                                               .doc = "the inner one"};
+static const struct river_block inner_block = {
+    .name = "inner", .fields = inner_fields, .size = sizeof(struct inner), .doc = "the inner one"};
 static const struct river_enum modes[] = {{"a", 0}, {"b|c", 1}, {NULL, 0}};
 static const struct river_field outer_fields[] = {
-    {.name = "url", .kind = RIVER_STRING, .flags = RIVER_REQUIRED, .offset = offsetof(struct outer, url), .doc = "where to"},
-    {.name = "mode", .kind = RIVER_ENUM, .offset = offsetof(struct outer, mode), .choices = modes, .def = "\"a\"", .doc = "how"},
-    {.name = "inner", .kind = RIVER_BLOCK, .offset = offsetof(struct outer, inner), .block = &inner_block, .doc = "an inner"},
+    {.name = "url",
+     .kind = RIVER_STRING,
+     .flags = RIVER_REQUIRED,
+     .offset = offsetof(struct outer, url),
+     .doc = "where to"},
+    {.name = "mode",
+     .kind = RIVER_ENUM,
+     .offset = offsetof(struct outer, mode),
+     .choices = modes,
+     .def = "\"a\"",
+     .doc = "how"},
+    {.name = "inner",
+     .kind = RIVER_BLOCK,
+     .offset = offsetof(struct outer, inner),
+     .block = &inner_block,
+     .doc = "an inner"},
     RIVER_FIELDS_END,
 };
-static const struct river_block outer_block = {.name = "t.x", .fields = outer_fields, .size = sizeof(struct outer), .doc = "x"};
+static const struct river_block outer_block = {
+    .name = "t.x", .fields = outer_fields, .size = sizeof(struct outer), .doc = "x"};
 static const struct component_export outputs[] = {{"receiver", "LogsReceiver", "takes logs"}, {NULL, NULL, NULL}};
-static const struct component_type type = {.name = "t.x", .doc = "Does x.", .args = &outer_block, .exports = outputs,
-                                           .holds = HOLDS_BOUNDED};
+static const struct component_type type = {
+    .name = "t.x", .doc = "Does x.", .args = &outer_block, .exports = outputs, .holds = HOLDS_BOUNDED};
 
 static void expect(void (*write)(struct buf *, const struct component_type *), const char *const *wanted)
 {
@@ -48,11 +66,15 @@ static void expect(void (*write)(struct buf *, const struct component_type *), c
 
 static void the_text_names_arguments_blocks_and_exports(void **state)
 {
-    static const char *const wanted[] = {"t.x \"LABEL\" { … }", "Does x.", "Stability: generally-available.",
-                                         "  url  (string, required)\n      where to\n",
-                                         "  mode  (string, default \"a\")\n      how; one of a, b|c\n",
-                                         "  inner { }  an inner\n    wait  (duration, default \"5s\")\n        how long\n",
-                                         "Exports\n  receiver  (LogsReceiver)\n      takes logs\n", NULL};
+    static const char *const wanted[] = {
+        "t.x \"LABEL\" { … }",
+        "Does x.",
+        "Stability: generally-available.",
+        "  url  (string, required)\n      where to\n",
+        "  mode  (string, default \"a\")\n      how; one of a, b|c\n",
+        "  inner { }  an inner\n    wait  (duration, default \"5s\")\n        how long\n",
+        "Exports\n  receiver  (LogsReceiver)\n      takes logs\n",
+        NULL};
 
     (void)state;
     expect(docs_write_text, wanted);
@@ -60,10 +82,13 @@ static void the_text_names_arguments_blocks_and_exports(void **state)
 
 static void the_page_is_a_table(void **state)
 {
-    static const char *const wanted[] = {"# t.x\n", "| `url` | string | required | where to |\n",
-                                         "| `mode` | string | `\"a\"` | how; one of a, b|c |\n", "### inner\n",
+    static const char *const wanted[] = {"# t.x\n",
+                                         "| `url` | string | required | where to |\n",
+                                         "| `mode` | string | `\"a\"` | how; one of a, b|c |\n",
+                                         "### inner\n",
                                          "| `wait` | duration | `\"5s\"` | how long |\n",
-                                         "| `receiver` | LogsReceiver | takes logs |\n", NULL};
+                                         "| `receiver` | LogsReceiver | takes logs |\n",
+                                         NULL};
 
     (void)state;
     expect(docs_write_markdown, wanted);

@@ -73,8 +73,9 @@ static void command_lines_are_taken_or_refused_in_words(void **state)
 
 static void values_arrive(void **state)
 {
-    const char *const words[] = {"x.river", "--memory.limit=64MiB", "--shutdown.timeout", "3s", "--tap-until-all=60s",
-                                 "--stability.level=public-preview", NULL};
+    const char *const words[] = {"x.river", "--memory.limit=64MiB", "--shutdown.timeout",
+                                 "3s",      "--tap-until-all=60s",  "--stability.level=public-preview",
+                                 NULL};
     struct run_args args;
     struct error err = {0};
 

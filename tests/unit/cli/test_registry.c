@@ -81,8 +81,10 @@ static void alloys_names_are_sorted(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_are_sorted_and_unique),         cmocka_unit_test(no_name_is_a_prefix_of_another),
-        cmocka_unit_test(every_table_is_whole_and_documented), cmocka_unit_test(defaults_decode),
+        cmocka_unit_test(names_are_sorted_and_unique),
+        cmocka_unit_test(no_name_is_a_prefix_of_another),
+        cmocka_unit_test(every_table_is_whole_and_documented),
+        cmocka_unit_test(defaults_decode),
         cmocka_unit_test(alloys_names_are_sorted),
     };
 

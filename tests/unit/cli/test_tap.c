@@ -28,8 +28,7 @@ static void a_log_line_shows_time_labels_and_text(void **state)
 
     (void)state;
     assert_int_equal(log_batch_add(b, labels, 1767225600123000000, SLICE_LIT("a\tb\033]0;x\a\n"), NULL, 0), OK);
-    expect(&b->base,
-           "log    2026-01-01T00:00:00.123Z {app=\"x\\x1b[2J\", job=\"y\"} a\\tb\\x1b]0;x\\x07\\n\n",
+    expect(&b->base, "log    2026-01-01T00:00:00.123Z {app=\"x\\x1b[2J\", job=\"y\"} a\\tb\\x1b]0;x\\x07\\n\n",
            (struct tap_counts){.logs = 1});
     batch_unref(&b->base);
 }

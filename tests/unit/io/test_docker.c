@@ -55,15 +55,27 @@ static const struct {
     {"an empty line", {"1" T1 "\n", "1" T2 "x\n"}, "o1:|o2:x|", 0},
     {"spaces stay", {"1" T1 "  a b \n"}, "o1:  a b |", 0},
     {"a carriage return before the newline goes", {"1" T1 "a\r\n"}, "o1:a|", 0},
-    {"parts of one line are joined, the first time counts", {"1" T1 "abc", "1" T1 "def", "1" T2 "g\n"}, "o1:abcdefg|", 0},
+    {"parts of one line are joined, the first time counts",
+     {"1" T1 "abc", "1" T1 "def", "1" T2 "g\n"},
+     "o1:abcdefg|",
+     0},
     {"parts of two streams between each other",
-     {"1" T1 "abc", "2" T2 "x", "1" T1 "def\n", "2" T2 "y\n"}, "o1:abcdef|e2:xy|", 0},
+     {"1" T1 "abc", "2" T2 "x", "1" T1 "def\n", "2" T2 "y\n"},
+     "o1:abcdef|e2:xy|",
+     0},
     {"a last line without newline", {"1" T1 "abc"}, "o1:abc|", 0},
-    {"a line over the maximum is cut", {"1" T1 "0123456789012345678901234567890123456789xyz\n", "1" T2 "k\n"},
-     "o1:0123456789012345678901234567890123456789!|o2:k|", 0},
+    {"a line over the maximum is cut",
+     {"1" T1 "0123456789012345678901234567890123456789xyz\n", "1" T2 "k\n"},
+     "o1:0123456789012345678901234567890123456789!|o2:k|",
+     0},
     {"a line without a time is left out", {"1hello world\n", "1" T2 "k\n"}, "o2:k|", 1},
     {"several lines in one frame share its time", {"1" T1 "a\nb\n"}, "o1:a|o1:b|", 0},
-    {"what the daemon could not read is no line", {"3" "broken", "1" T1 "a\n"}, "o1:a|", 1},
+    {"what the daemon could not read is no line",
+     {"3"
+      "broken",
+      "1" T1 "a\n"},
+     "o1:a|",
+     1},
 };
 
 static void feed(struct docker_logs *l, struct slice all, size_t step)
@@ -162,7 +174,8 @@ static const struct {
      "700 650 8:1 /var/lib/docker/containers/" ID "/hostname /etc/hostname rw,relatime - ext4 /dev/sda1 rw\n", true},
     {"another container's folder is mounted", "0::/\n",
      "700 650 8:1 / /host/var/lib/docker/containers/" OTHER "/mounts/shm rw - tmpfs shm rw\n"
-     "701 650 8:1 /var/lib/docker/containers/" ID "/resolv.conf /etc/resolv.conf rw - ext4 /dev/sda1 rw\n", true},
+     "701 650 8:1 /var/lib/docker/containers/" ID "/resolv.conf /etc/resolv.conf rw - ext4 /dev/sda1 rw\n",
+     true},
     {"on the host", "0::/user.slice\n",
      "700 650 0:1 / /var/lib/docker/containers/" OTHER "/mounts/shm rw - tmpfs shm rw\n", false},
     {"nothing", "", "", false},
@@ -199,7 +212,8 @@ static void hosts_are_checked(void **state)
 static void filters_of_one_name_are_joined(void **state)
 {
     const struct slice a[] = {{"x=1", 3}, {"y\"", 2}}, b[] = {{"running", 7}}, c[] = {{"z", 1}};
-    const struct docker_filter filters[] = {{SLICE_LIT("label"), a, 2}, {SLICE_LIT("status"), b, 1}, {SLICE_LIT("label"), c, 1}};
+    const struct docker_filter filters[] = {
+        {SLICE_LIT("label"), a, 2}, {SLICE_LIT("status"), b, 1}, {SLICE_LIT("label"), c, 1}};
     struct buf path, plain;
 
     (void)state;

@@ -1,6 +1,6 @@
-/* Fake components that prove the contract of agent/runtime/component.h: a source with a window, one that holds, one that
- * splits with child tickets, a sink with a gate and a queue it hands on, one whose export can be changed by the test.
- * And a world to run them in: loops with the control loop on a thread of its own. */
+/* Fake components that prove the contract of agent/runtime/component.h: a source with a window, one that holds, one
+ * that splits with child tickets, a sink with a gate and a queue it hands on, one whose export can be changed by the
+ * test. And a world to run them in: loops with the control loop on a thread of its own. */
 #ifndef TESTS_UNIT_RUNTIME_FAKES_H
 #define TESTS_UNIT_RUNTIME_FAKES_H
 #include "agent/base/buf.h"
@@ -94,8 +94,11 @@ static struct fake *fake(const char *id)
 }
 
 static const struct river_field fake_fields[] = {
-    {.name = "forward_to", .kind = RIVER_CAPSULE_LIST, .offset = offsetof(struct fake_args, forward_to),
-     .capsule = &capsule_logs_receiver, .doc = "receivers"},
+    {.name = "forward_to",
+     .kind = RIVER_CAPSULE_LIST,
+     .offset = offsetof(struct fake_args, forward_to),
+     .capsule = &capsule_logs_receiver,
+     .doc = "receivers"},
     {.name = "name", .kind = RIVER_STRING, .offset = offsetof(struct fake_args, name), .doc = "a change replaces"},
     {.name = "text", .kind = RIVER_STRING, .offset = offsetof(struct fake_args, text), .doc = "a change updates"},
     {.name = "password", .kind = RIVER_SECRET, .offset = offsetof(struct fake_args, password), .doc = "never shown"},
@@ -104,8 +107,8 @@ static const struct river_field fake_fields[] = {
     {.name = "never_drain", .kind = RIVER_BOOL, .offset = offsetof(struct fake_args, never_drain), .doc = "hangs"},
     RIVER_FIELDS_END,
 };
-static const struct river_block fake_block = {.name = "fake", .fields = fake_fields, .size = sizeof(struct fake_args),
-                                              .doc = "for tests"};
+static const struct river_block fake_block = {
+    .name = "fake", .fields = fake_fields, .size = sizeof(struct fake_args), .doc = "for tests"};
 
 static void fake_post(void *loop, void (*fn)(void *), void *arg)
 {
@@ -467,29 +470,68 @@ static enum code value_metrics(void *self, struct buf *out)
     return buf_add_str(out, "fake_metric 1\n");
 }
 
-static const struct component_export receiver_export[] = {{"receiver", "LogsReceiver", "takes logs"}, {NULL, NULL, NULL}};
+static const struct component_export receiver_export[] = {{"receiver", "LogsReceiver", "takes logs"},
+                                                          {NULL, NULL, NULL}};
 static const struct component_export value_export[] = {{"content", "string", "a text"}, {NULL, NULL, NULL}};
 
-static const struct component_type fake_source = {
-    .name = "fake.source", .doc = "makes lines", .args = &fake_block, .is_source = true, .create = fake_create,
-    .update = fake_update, .start = source_start, .stop_intake = fake_stop_intake, .close = fake_close,
-    .give_state = window_give, .take_state = window_take, .free_state = window_drop};
-static const struct component_type fake_hold = {
-    .name = "fake.hold", .doc = "holds", .args = &fake_block, .exports = receiver_export, .holds = HOLDS_BOUNDED,
-    .create = hold_create, .update = fake_update, .start = fake_start, .drain = hold_drain, .close = fake_close};
-static const struct component_type fake_split = {
-    .name = "fake.split", .doc = "splits", .args = &fake_block, .exports = receiver_export, .create = split_create,
-    .update = fake_update, .start = fake_start, .close = fake_close};
-static const struct component_type fake_sink = {
-    .name = "fake.sink", .doc = "ends", .args = &fake_block, .exports = receiver_export, .is_sink = true,
-    .create = sink_create, .update = fake_update, .start = fake_start, .drain = sink_drain, .close = fake_close,
-    .give_state = queue_give, .take_state = queue_take, .free_state = queue_drop};
-static const struct component_type fake_value = {
-    .name = "fake.value", .doc = "exports", .args = &fake_block, .exports = value_export, .create = value_create,
-    .update = value_update, .start = fake_start, .close = fake_close, .write_metrics = value_metrics};
-static const struct component_type fake_new = {
-    .name = "fake.new", .stability = STABILITY_EXPERIMENTAL, .doc = "experimental", .args = &fake_block,
-    .create = fake_create, .close = fake_close};
+static const struct component_type fake_source = {.name = "fake.source",
+                                                  .doc = "makes lines",
+                                                  .args = &fake_block,
+                                                  .is_source = true,
+                                                  .create = fake_create,
+                                                  .update = fake_update,
+                                                  .start = source_start,
+                                                  .stop_intake = fake_stop_intake,
+                                                  .close = fake_close,
+                                                  .give_state = window_give,
+                                                  .take_state = window_take,
+                                                  .free_state = window_drop};
+static const struct component_type fake_hold = {.name = "fake.hold",
+                                                .doc = "holds",
+                                                .args = &fake_block,
+                                                .exports = receiver_export,
+                                                .holds = HOLDS_BOUNDED,
+                                                .create = hold_create,
+                                                .update = fake_update,
+                                                .start = fake_start,
+                                                .drain = hold_drain,
+                                                .close = fake_close};
+static const struct component_type fake_split = {.name = "fake.split",
+                                                 .doc = "splits",
+                                                 .args = &fake_block,
+                                                 .exports = receiver_export,
+                                                 .create = split_create,
+                                                 .update = fake_update,
+                                                 .start = fake_start,
+                                                 .close = fake_close};
+static const struct component_type fake_sink = {.name = "fake.sink",
+                                                .doc = "ends",
+                                                .args = &fake_block,
+                                                .exports = receiver_export,
+                                                .is_sink = true,
+                                                .create = sink_create,
+                                                .update = fake_update,
+                                                .start = fake_start,
+                                                .drain = sink_drain,
+                                                .close = fake_close,
+                                                .give_state = queue_give,
+                                                .take_state = queue_take,
+                                                .free_state = queue_drop};
+static const struct component_type fake_value = {.name = "fake.value",
+                                                 .doc = "exports",
+                                                 .args = &fake_block,
+                                                 .exports = value_export,
+                                                 .create = value_create,
+                                                 .update = value_update,
+                                                 .start = fake_start,
+                                                 .close = fake_close,
+                                                 .write_metrics = value_metrics};
+static const struct component_type fake_new = {.name = "fake.new",
+                                               .stability = STABILITY_EXPERIMENTAL,
+                                               .doc = "experimental",
+                                               .args = &fake_block,
+                                               .create = fake_create,
+                                               .close = fake_close};
 
 static const struct component_type *const fake_types[] = {&fake_hold,  &fake_new,   &fake_sink, &fake_source,
                                                           &fake_split, &fake_value, NULL};

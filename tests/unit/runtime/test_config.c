@@ -4,11 +4,13 @@
 static const struct {
     const char *name, *text, *want;
 } wrong[] = {
-    {"unknown component", "fake.sourc \"a\" {\n}\n", "test.river:1:1: error: there is no component named \"fake.sourc\""},
+    {"unknown component", "fake.sourc \"a\" {\n}\n",
+     "test.river:1:1: error: there is no component named \"fake.sourc\""},
     {"unknown component has a suggestion", "fake.sourc \"a\" {\n}\n", "did you mean \"fake.source\"?"},
     {"alloy's component is named", "loki.source.syslog \"a\" {\n}\n",
      "\"loki.source.syslog\" is a component of Alloy that hyagent does not have yet"},
-    {"alloy's block is named", "tracing {\n}\n", "\"tracing\" is a configuration block of Alloy that hyagent does not have yet"},
+    {"alloy's block is named", "tracing {\n}\n",
+     "\"tracing\" is a configuration block of Alloy that hyagent does not have yet"},
     {"modules are named", "declare \"x\" {\n}\n", "\"declare\" comes with modules"},
     {"import is named", "import.file \"x\" {\n}\n", "\"import.file\" comes with modules"},
     {"no label", "fake.sink {\n}\n", "component \"fake.sink\" must have a label"},
@@ -28,10 +30,12 @@ static const struct {
     {"refers to itself", "fake.hold \"a\" {\n\tforward_to = [fake.hold.a.receiver]\n}\n",
      "cycle: fake.hold.a → fake.hold.a"},
     {"below the stability level", "fake.new \"a\" {\n}\n",
-     "component \"fake.new\" is at stability level \"experimental\", which is below the minimum allowed stability level "
+     "component \"fake.new\" is at stability level \"experimental\", which is below the minimum allowed stability "
+     "level "
      "\"generally-available\""},
     {"unknown argument", "fake.sink \"a\" {\n\tnam = \"x\"\n}\n", "nam"},
-    {"no such export", "fake.source \"s\" {\n\tforward_to = [fake.sink.a.receivr]\n}\n\nfake.sink \"a\" {\n}\n", "receivr"},
+    {"no such export", "fake.source \"s\" {\n\tforward_to = [fake.sink.a.receivr]\n}\n\nfake.sink \"a\" {\n}\n",
+     "receivr"},
     {"wrong kind of argument is found though it cannot be evaluated yet elsewhere",
      "fake.value \"v\" {\n}\n\nfake.sink \"a\" {\n\ttext  = encoding.from_json(fake.value.v.content)[\"x\"]\n\tblock = "
      "\"no\"\n}\n",
@@ -118,8 +122,9 @@ static void needed_blocks_come_first(void **state)
     struct config_options options = {.types = fake_types};
     struct config *c;
     struct diags diags;
-    const char *text = "fake.source \"s\" {\n\tforward_to = [fake.hold.h.receiver]\n}\n\nfake.hold \"h\" {\n\tforward_to = "
-                       "[fake.sink.a.receiver, fake.sink.b.receiver]\n}\n\nfake.sink \"a\" {\n}\n\nfake.sink \"b\" {\n}\n";
+    const char *text =
+        "fake.source \"s\" {\n\tforward_to = [fake.hold.h.receiver]\n}\n\nfake.hold \"h\" {\n\tforward_to = "
+        "[fake.sink.a.receiver, fake.sink.b.receiver]\n}\n\nfake.sink \"a\" {\n}\n\nfake.sink \"b\" {\n}\n";
 
     (void)state;
     diags_init(&diags);

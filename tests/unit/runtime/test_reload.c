@@ -20,9 +20,10 @@ static void the_same_configuration_touches_nothing(void **state)
     assert_true(load(&w, before));
     forget();
     struct fake *a = fake("fake.sink.a");
-    assert_true(load(&w, "// a comment, other layout, other order\nfake.sink \"b\" { }\nfake.sink \"a\" { name = \"o\" + "
-                         "\"ne\" }\nfake.source \"other\" {\n\tforward_to = [fake.sink.b.receiver]\n}\n"
-                         "fake.source \"s\" {\n\tforward_to = [fake.sink.a.receiver]\n}\n"));
+    assert_true(load(&w,
+                     "// a comment, other layout, other order\nfake.sink \"b\" { }\nfake.sink \"a\" { name = \"o\" + "
+                     "\"ne\" }\nfake.source \"other\" {\n\tforward_to = [fake.sink.b.receiver]\n}\n"
+                     "fake.source \"s\" {\n\tforward_to = [fake.sink.a.receiver]\n}\n"));
     assert_string_equal(journal.text, "");
     assert_ptr_equal(a, fake("fake.sink.a"));
     assert_int_equal(w.result.n_components, 4);
@@ -86,8 +87,9 @@ static void a_replaced_sink_hands_its_queue_to_its_successor(void **state)
     forget();
     assert_true(load(&w, "fake.source \"s\" {\n\tforward_to = [fake.sink.dead.receiver]\n}\n"
                          "fake.sink \"dead\" {\n\tname = \"two\"\n}\nfake.sink \"b\" {\n}\n"));
-    assert_string_equal(journal.text, "create fake.sink.dead;update fake.source.s;drain fake.sink.dead;"
-                                      "give fake.sink.dead;close fake.sink.dead;take fake.sink.dead;start fake.sink.dead;");
+    assert_string_equal(journal.text,
+                        "create fake.sink.dead;update fake.source.s;drain fake.sink.dead;"
+                        "give fake.sink.dead;close fake.sink.dead;take fake.sink.dead;start fake.sink.dead;");
     assert_int_equal(w.result.n_replaced, 1);
     assert_ptr_not_equal(old, fake("fake.sink.dead"));
     assert_ptr_equal(other, fake("fake.sink.b"));

@@ -70,8 +70,7 @@ static void needed_ones_are_created_first_and_all_before_any_starts(void **state
     (void)state;
     world_begin(&w, NULL);
     assert_true(load(&w, "fake.source \"s\" {\n\tforward_to = [fake.sink.a.receiver]\n}\nfake.sink \"a\" {\n}\n"));
-    assert_string_equal(journal.text,
-                        "create fake.sink.a;create fake.source.s;start fake.sink.a;start fake.source.s;");
+    assert_string_equal(journal.text, "create fake.sink.a;create fake.source.s;start fake.sink.a;start fake.source.s;");
     assert_int_equal(w.result.n_added, 2);
     assert_true(runtime_is_ready(w.rt));
     world_end(&w);
@@ -116,7 +115,8 @@ static void set_hints(struct world *w, void *arg)
 
     (void)w;
     host_set_batch_hint(fake("fake.hold.h")->host, (struct batch_hint){.send_items = 100, .timeout_ns = 5});
-    host_set_batch_hint(fake("fake.hold.i")->host, (struct batch_hint){.send_items = 50, .max_items = 70, .timeout_ns = 9});
+    host_set_batch_hint(fake("fake.hold.i")->host,
+                        (struct batch_hint){.send_items = 50, .max_items = 70, .timeout_ns = 9});
     got[0] = host_batch_hint(fake("fake.sink.both")->host);
     got[1] = host_batch_hint(fake("fake.sink.one")->host);
     got[2] = host_batch_hint(fake("fake.sink.none")->host);
@@ -157,8 +157,9 @@ static void a_changed_export_evaluates_its_dependents_once(void **state)
 
     (void)state;
     world_begin(&w, NULL);
-    assert_true(load(&w, "fake.value \"v\" {\n\ttext = \"first\"\n}\nfake.sink \"a\" {\n\ttext = fake.value.v.content\n}\n"
-                         "fake.sink \"b\" {\n}\n"));
+    assert_true(load(&w,
+                     "fake.value \"v\" {\n\ttext = \"first\"\n}\nfake.sink \"a\" {\n\ttext = fake.value.v.content\n}\n"
+                     "fake.sink \"b\" {\n}\n"));
     forget();
     on_control(&w, export_twice, two);
     settle(&w);
@@ -257,7 +258,8 @@ static void what_cannot_be_sent_at_the_end_is_counted_and_will_be_read_again(voi
 
     (void)state;
     world_begin(&w, NULL);
-    assert_true(load(&w, "fake.source \"s\" {\n\tforward_to = [fake.sink.dead.receiver]\n}\nfake.sink \"dead\" {\n}\n"));
+    assert_true(
+        load(&w, "fake.source \"s\" {\n\tforward_to = [fake.sink.dead.receiver]\n}\nfake.sink \"dead\" {\n}\n"));
     emit(&w, "fake.source.s", 5);
     struct window *window = window_ref(fake("fake.source.s")->window);
     world_end(&w);
@@ -333,7 +335,8 @@ static void the_metrics_page_shows_ledger_controller_and_configuration(void **st
         "hyagent_component_items_total{component_id=\"fake.source.s\",component_path=\"/\",direction=\"created\"} 5\n",
         "hyagent_component_items_total{component_id=\"fake.sink.a\",component_path=\"/\",direction=\"in\"} 5\n",
         "hyagent_component_items_held{component_id=\"fake.sink.a\",component_path=\"/\"} 5\n",
-        "alloy_component_controller_running_components{controller_id=\"\",controller_path=\"/\",health_type=\"healthy\"} 2\n",
+        "alloy_component_controller_running_components{controller_id=\"\",controller_path=\"/"
+        "\",health_type=\"healthy\"} 2\n",
         "alloy_config_last_load_successful 0\n",
         "hyagent_config_load_failures_total 1\n",
         "alloy_component_evaluation_seconds_count",

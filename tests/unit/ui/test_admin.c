@@ -272,8 +272,10 @@ static const struct {
     const char *request;
     int want;
 } others[] = {
-    {"GET /api/v0/web/components/fake.sink.none", 404}, {"GET /nothing", 404},
-    {"GET /api/v0/component/fake.value.v/metrics", 200}, {"GET /api/v0/component/fake.none.v/metrics", 404},
+    {"GET /api/v0/web/components/fake.sink.none", 404},
+    {"GET /nothing", 404},
+    {"GET /api/v0/component/fake.value.v/metrics", 200},
+    {"GET /api/v0/component/fake.none.v/metrics", 404},
     {"DELETE /metrics", 405},
 };
 

@@ -24,15 +24,15 @@ extern const struct river_block discovery_docker_args_block;
 
 /* One that was seen; the key in the map is its id. */
 struct container {
-    char *json;             /* owned: its element of /containers/json */
-    char *log_path;         /* owned; NULL: not known, or not to be read */
-    char *log_driver;       /* owned; NULL: not known */
-    int64_t ended_ms;       /* monotonic; 0: not ended */
-    uint64_t round;         /* of the list that had it last */
+    char *json;       /* owned: its element of /containers/json */
+    char *log_path;   /* owned; NULL: not known, or not to be read */
+    char *log_driver; /* owned; NULL: not known */
+    int64_t ended_ms; /* monotonic; 0: not ended */
+    uint64_t round;   /* of the list that had it last */
     struct docker_call *inspecting;
     bool is_inspected;
-    void *owner;            /* the component, for inspect's answer */
-    char *id;               /* owned */
+    void *owner; /* the component, for inspect's answer */
+    char *id;    /* owned */
 };
 
 /* Of an element of /containers/json. */

@@ -1,6 +1,6 @@
-/* discovery.docker: the component. The list of containers is asked for every refresh_interval and when Docker's events say
- * that something changed; a container that starts is looked up at once, so that one that lives a moment is seen. One that
- * ended stays for ENDED_MS, so that its log is read to the end. */
+/* discovery.docker: the component. The list of containers is asked for every refresh_interval and when Docker's events
+ * say that something changed; a container that starts is looked up at once, so that one that lives a moment is seen.
+ * One that ended stays for ENDED_MS, so that its log is read to the end. */
 #include "agent/base/clock.h"
 #include "agent/base/limits.h"
 #include "agent/base/log.h"
@@ -11,8 +11,8 @@
 
 enum {
     ENDED_MS = 10000,
-    SETTLE_MS = 20,          /* changes that come together are told together */
-    INSPECT_WAIT_MS = 1000,  /* targets do not wait longer for log paths */
+    SETTLE_MS = 20,         /* changes that come together are told together */
+    INSPECT_WAIT_MS = 1000, /* targets do not wait longer for log paths */
     RETRY_MS = 5000,
     EVENT_BYTES = 1024 * 1024,
 };
@@ -29,7 +29,7 @@ struct component {
     struct timer *poll, *tell, *reconnect;
     struct docker_call *listing, *asking_networks, *watching;
     uint64_t round;
-    int64_t telling_ms; /* when the tell timer fires; 0: it is off */
+    int64_t telling_ms;       /* when the tell timer fires; 0: it is off */
     int64_t waiting_since_ms; /* for log paths; 0: not */
     size_t n_inspecting;
     bool is_stale; /* changed while the list was under way */
@@ -462,8 +462,8 @@ static void on_events_end(void *arg, const struct docker_answer *a)
 static void watch(void *arg)
 {
     static const struct slice types[] = {{"container", 9}, {"network", 7}};
-    static const struct slice events[] = {{"start", 5}, {"die", 3}, {"destroy", 7}, {"rename", 6}, {"connect", 7},
-                                          {"disconnect", 10}};
+    static const struct slice events[] = {{"start", 5},  {"die", 3},     {"destroy", 7},
+                                          {"rename", 6}, {"connect", 7}, {"disconnect", 10}};
     const struct docker_filter filters[] = {{SLICE_LIT("type"), types, 2}, {SLICE_LIT("event"), events, 6}};
     struct component *c = arg;
     struct buf path;

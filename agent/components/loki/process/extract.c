@@ -13,7 +13,8 @@ struct wanted {
     struct jmespath *path; /* owned; NULL: plain key */
 };
 
-/* --- json ----------------------------------------------------------------------------------------------------------- */
+/* --- json -----------------------------------------------------------------------------------------------------------
+ */
 
 struct json_stage {
     struct wanted *list; /* owned */
@@ -23,7 +24,8 @@ struct json_stage {
     struct metric *dropped; /* owned reference; NULL: not dropping */
 };
 
-/* Without an exponent (Go's FormatFloat 'f', -1): the shortest digits, moved by the exponent and filled up with zeros. */
+/* Without an exponent (Go's FormatFloat 'f', -1): the shortest digits, moved by the exponent and filled up with zeros.
+ */
 static bool number_text(struct arena *a, double number, struct slice *text_out)
 {
     char text[NUMBER_TEXT_BYTES], *out, *at;
@@ -179,7 +181,8 @@ enum code stage_json_build(struct pipeline *p, const void *args, struct error *e
     return OK;
 }
 
-/* --- logfmt --------------------------------------------------------------------------------------------------------- */
+/* --- logfmt ---------------------------------------------------------------------------------------------------------
+ */
 
 struct logfmt_stage {
     struct wanted *list; /* owned; key: of the record */
@@ -234,7 +237,8 @@ enum code stage_logfmt_build(struct pipeline *p, const void *args, struct error 
     return OK;
 }
 
-/* --- regex ---------------------------------------------------------------------------------------------------------- */
+/* --- regex ----------------------------------------------------------------------------------------------------------
+ */
 
 enum { MAX_GROUPS = 64 };
 

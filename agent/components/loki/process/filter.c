@@ -2,7 +2,8 @@
 #include "agent/base/mem.h"
 #include "agent/components/loki/process/process.h"
 
-/* --- drop ----------------------------------------------------------------------------------------------------------- */
+/* --- drop -----------------------------------------------------------------------------------------------------------
+ */
 
 struct drop_stage {
     struct slice *sources; /* owned, with owned texts */
@@ -122,7 +123,8 @@ enum code stage_drop_build(struct pipeline *p, const void *args, struct error *e
     return OK;
 }
 
-/* --- match ---------------------------------------------------------------------------------------------------------- */
+/* --- match ----------------------------------------------------------------------------------------------------------
+ */
 
 struct match_stage {
     struct selector *selector; /* owned */

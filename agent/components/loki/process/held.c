@@ -10,8 +10,8 @@ static enum code copy_pairs(const struct entry *e, struct held *h)
         h->meta[h->n_meta++] = (struct label){own_slice(e->meta[i].name), own_slice(e->meta[i].value)};
     h->found = mem_array(e->n_found, sizeof *h->found);
     for (size_t i = 0; i < e->n_found; i++)
-        h->found[h->n_found++] = (struct extracted){own_slice(e->found[i].name), own_slice(e->found[i].value),
-                                                    e->found[i].is_null};
+        h->found[h->n_found++] =
+            (struct extracted){own_slice(e->found[i].name), own_slice(e->found[i].value), e->found[i].is_null};
     return OK;
 }
 

@@ -1,4 +1,5 @@
-/* The stages that join lines: docker and cri (parts of one line), multiline. Bounded in streams, bytes, lines and time. */
+/* The stages that join lines: docker and cri (parts of one line), multiline. Bounded in streams, bytes, lines and time.
+ */
 #include "agent/base/clock.h"
 #include "agent/base/hash.h"
 #include "agent/base/limits.h"
@@ -26,8 +27,8 @@ static struct stream_key key_of(const struct entry *e, char stream)
     struct stream_key key = {.labels = e->start, .stream = (uint64_t)(unsigned char)stream};
 
     for (size_t i = 0; e->is_changed && i < e->labels.n; i++)
-        key.changed = key.changed * 31 + hash64_stable(e->labels.pairs[i].name) * 17 +
-                      hash64_stable(e->labels.pairs[i].value);
+        key.changed =
+            key.changed * 31 + hash64_stable(e->labels.pairs[i].name) * 17 + hash64_stable(e->labels.pairs[i].value);
     return key;
 }
 
@@ -48,9 +49,9 @@ static void lose(struct pipeline *p, const struct entry *e)
     ticket_settle(e->ticket, host_id(p->host), 1, SETTLED_ABANDONED, DROP_MEMORY, NULL);
 }
 
-/* Takes the held lines of a key out and makes them the entry: e is replaced. Labels that an earlier stage changed become
- * changes of what e's place in the batch has, copied: the held struct goes here, and its reference with it. False: no
- * memory; what was held is settled. */
+/* Takes the held lines of a key out and makes them the entry: e is replaced. Labels that an earlier stage changed
+ * become changes of what e's place in the batch has, copied: the held struct goes here, and its reference with it.
+ * False: no memory; what was held is settled. */
 static bool take_out(struct joiner *j, struct pipeline *p, const struct stream_key *key, struct entry *e)
 {
     struct held *h = map_remove(&j->streams, key_slice(key));
@@ -126,7 +127,7 @@ static enum verdict join_part(struct joiner *j, struct pipeline *p, struct entry
         return NEXT;
     if (hold(j, p, &key, e, "") == HOLD) {
         if (!is_last || !take_out(j, p, &key, e))
-            return HOLD; /* without memory, too: what was held is settled, and this part with it */
+            return HOLD;  /* without memory, too: what was held is settled, and this part with it */
         e->ts_ns = ts_ns; /* the time of the end, as containerd's clients show it */
         return NEXT;
     }
@@ -144,7 +145,8 @@ static enum verdict join_part(struct joiner *j, struct pipeline *p, struct entry
     }
 }
 
-/* --- docker --------------------------------------------------------------------------------------------------------- */
+/* --- docker ---------------------------------------------------------------------------------------------------------
+ */
 
 struct docker {
     struct joiner joiner;
@@ -277,7 +279,8 @@ enum code stage_docker_build(struct pipeline *p, const void *args, struct error 
     return OK;
 }
 
-/* --- cri ------------------------------------------------------------------------------------------------------------ */
+/* --- cri ------------------------------------------------------------------------------------------------------------
+ */
 
 /* "2016-10-06T00:17:09.669794202Z stdout P text": the kubelet's log format. */
 static enum verdict cri_run(void *self, struct entry *e, struct pipeline *p)
@@ -287,8 +290,7 @@ static enum verdict cri_run(void *self, struct entry *e, struct pipeline *p)
     int64_t ts_ns;
 
     if (!slice_cut(e->line, ' ', &time, &rest) || !slice_cut(rest, ' ', &stream, &rest) ||
-        !timefmt_parse_rfc3339(time, &ts_ns) ||
-        (!slice_eq_str(stream, "stdout") && !slice_eq_str(stream, "stderr")))
+        !timefmt_parse_rfc3339(time, &ts_ns) || (!slice_eq_str(stream, "stdout") && !slice_eq_str(stream, "stderr")))
         return NEXT; /* not the kubelet's form: goes on as it is */
     (void)slice_cut(rest, ' ', &flags, &text);
     if (flags.len == 0 || (flags.ptr[0] != 'P' && flags.ptr[0] != 'F'))
@@ -318,7 +320,8 @@ enum code stage_cri_build(struct pipeline *p, const void *args, struct error *er
     return OK;
 }
 
-/* --- multiline ------------------------------------------------------------------------------------------------------ */
+/* --- multiline ------------------------------------------------------------------------------------------------------
+ */
 
 struct multiline {
     struct joiner joiner;

@@ -214,8 +214,7 @@ static enum verdict label_drop_run(void *self, struct entry *e, struct pipeline 
 
     (void)p;
     for (size_t i = 0; i < s->n; i++)
-        if (entry_label(e, s->pairs[i].name).len != 0 &&
-            entry_set_label(e, s->pairs[i].name, (struct slice){0}) != OK)
+        if (entry_label(e, s->pairs[i].name).len != 0 && entry_set_label(e, s->pairs[i].name, (struct slice){0}) != OK)
             return FAIL;
     return NEXT;
 }
@@ -249,7 +248,8 @@ enum code stage_label_keep_build(struct pipeline *p, const void *args, struct er
     return OK;
 }
 
-/* --- tenant --------------------------------------------------------------------------------------------------------- */
+/* --- tenant ---------------------------------------------------------------------------------------------------------
+ */
 
 struct tenant_stage {
     struct slice label, source, value; /* owned; one of them is set */

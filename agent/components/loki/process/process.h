@@ -1,7 +1,8 @@
 /* agent/components/loki/process/process.h - shared by the files of loki.process. Stage semantics are Promtail's.
  *
- * A pipeline is compiled into a flat program: each op is run on an entry and says what comes next. A match stage jumps over
- * its nested stages when the entry does not match, so an entry that a stage held back can go on at any op later. */
+ * A pipeline is compiled into a flat program: each op is run on an entry and says what comes next. A match stage jumps
+ * over its nested stages when the entry does not match, so an entry that a stage held back can go on at any op later.
+ */
 #ifndef AGENT_COMPONENTS_LOKI_PROCESS_PROCESS_H
 #define AGENT_COMPONENTS_LOKI_PROCESS_PROCESS_H
 #include "agent/base/limits.h"
@@ -18,17 +19,17 @@ struct extracted {
 };
 
 struct entry {
-    struct arena *arena;        /* the batch's: results of stages go here */
+    struct arena *arena; /* the batch's: results of stages go here */
     int64_t ts_ns;
     struct slice line;
     const struct labels *start; /* the labels it came with: what is extracted begins with them */
     struct labels_builder labels;
-    bool is_changed;            /* labels differ from start */
-    struct extracted *found;    /* what stages extracted; in the arena */
+    bool is_changed;         /* labels differ from start */
+    struct extracted *found; /* what stages extracted; in the arena */
     size_t n_found, cap_found;
-    struct label *meta;         /* structured metadata; in the arena */
+    struct label *meta; /* structured metadata; in the arena */
     size_t n_meta, cap_meta;
-    struct ticket *ticket;      /* of this entry: one item owed; NULL: none */
+    struct ticket *ticket; /* of this entry: one item owed; NULL: none */
 };
 
 void entry_init(struct entry *e, struct arena *arena, const struct log_entry *from, const struct labels *labels,
@@ -71,8 +72,8 @@ struct pipeline {
     size_t n, cap;
     bool is_stateful; /* lock per batch */
     pthread_mutex_t lock;
-    int64_t now_ns;  /* wall, of this batch */
-    int64_t mono_ns; /* of this batch */
+    int64_t now_ns;         /* wall, of this batch */
+    int64_t mono_ns;        /* of this batch */
     struct log_batch *late; /* entries that holding stages let go on a flush collect here */
 };
 
@@ -98,7 +99,7 @@ struct held {
     struct buf text;
     int64_t ts_ns;
     size_t n_lines;
-    int64_t since_ns; /* monotonic, of the last line */
+    int64_t since_ns;     /* monotonic, of the last line */
     struct ticket *child; /* one item, made of those held; NULL: none had a ticket */
     struct label *meta;   /* owned, with owned texts */
     size_t n_meta;

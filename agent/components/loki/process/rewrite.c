@@ -54,17 +54,18 @@ static enum code run_template(const struct gotemplate *t, const struct pipeline 
     return rc;
 }
 
-/* --- replace -------------------------------------------------------------------------------------------------------- */
+/* --- replace --------------------------------------------------------------------------------------------------------
+ */
 
 enum { MAX_GROUPS = 64 };
 
 struct replace_stage {
-    struct regex *regex;       /* owned */
-    struct gotemplate *with;   /* owned; NULL: a fixed text */
-    struct slice fixed;        /* owned */
-    struct slice source;       /* owned */
-    bool is_named;             /* some group has a name */
-    struct metric *too_long;   /* owned reference */
+    struct regex *regex;     /* owned */
+    struct gotemplate *with; /* owned; NULL: a fixed text */
+    struct slice fixed;      /* owned */
+    struct slice source;     /* owned */
+    bool is_named;           /* some group has a name */
+    struct metric *too_long; /* owned reference */
 };
 
 /* The replacement of one captured text. Most replacements are masks: where the template fails, stars stand for it. */
@@ -167,7 +168,8 @@ enum code stage_replace_build(struct pipeline *p, const void *args, struct error
     return OK;
 }
 
-/* --- template ------------------------------------------------------------------------------------------------------- */
+/* --- template -------------------------------------------------------------------------------------------------------
+ */
 
 struct template_stage {
     struct gotemplate *template_; /* owned */
@@ -216,7 +218,8 @@ enum code stage_template_build(struct pipeline *p, const void *args, struct erro
     return OK;
 }
 
-/* --- output --------------------------------------------------------------------------------------------------------- */
+/* --- output ---------------------------------------------------------------------------------------------------------
+ */
 
 struct output_stage {
     struct slice source; /* owned */
@@ -251,12 +254,13 @@ enum code stage_output_build(struct pipeline *p, const void *args, struct error 
     return OK;
 }
 
-/* --- timestamp ------------------------------------------------------------------------------------------------------ */
+/* --- timestamp ------------------------------------------------------------------------------------------------------
+ */
 
 enum { FUDGE_SLOTS = 1024, MAX_FORMATS = 16 };
 
 struct timestamp_stage {
-    struct slice source; /* owned */
+    struct slice source;                  /* owned */
     struct timefmt *formats[MAX_FORMATS]; /* owned */
     size_t n_formats;
     const struct tz *zone;
@@ -280,7 +284,7 @@ static enum verdict timestamp_run(void *self, struct entry *e, struct pipeline *
             is_parsed = timefmt_parse(s->formats[i], text, s->zone, p->now_ns, &e->ts_ns, &err) == OK;
     if (!is_parsed) {
         if (!s->is_fudging || s->last[slot].stream != e->start->hash)
-            return NEXT; /* no line of this stream had a time yet: there is nothing to stay behind */
+            return NEXT;                    /* no line of this stream had a time yet: there is nothing to stay behind */
         e->ts_ns = s->last[slot].ts_ns + 1; /* right behind the line before it, so that order is kept */
     }
     s->last[slot].stream = e->start->hash;
@@ -322,8 +326,9 @@ enum code stage_timestamp_build(struct pipeline *p, const void *args, struct err
     }
     for (size_t i = 0; i < s->n_formats && rc == OK; i++)
         if (!timefmt_has_fields(s->formats[i]))
-            rc = error_set(err, INVALID, "a format without any part of a time: layouts are written with Go's reference "
-                                         "time, 2006-01-02T15:04:05Z07:00");
+            rc = error_set(err, INVALID,
+                           "a format without any part of a time: layouts are written with Go's reference "
+                           "time, 2006-01-02T15:04:05Z07:00");
     if (rc != OK) {
         timestamp_release(s);
         return rc;
@@ -333,7 +338,8 @@ enum code stage_timestamp_build(struct pipeline *p, const void *args, struct err
     return OK;
 }
 
-/* --- decolorize ----------------------------------------------------------------------------------------------------- */
+/* --- decolorize -----------------------------------------------------------------------------------------------------
+ */
 
 static enum verdict decolorize_run(void *self, struct entry *e, struct pipeline *p)
 {

@@ -1,5 +1,5 @@
-/* loki.process: the component. A batch is worked on in place, entry by entry; entries that stages hold back come out in a later
- * batch, or in one of their own when their time is up. */
+/* loki.process: the component. A batch is worked on in place, entry by entry; entries that stages hold back come out in
+ * a later batch, or in one of their own when their time is up. */
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"

@@ -1,4 +1,5 @@
-/* LogQL's stream selectors and line filters, the part that match stages use: {app="x", env=~"p.*"} |= "a" != "b" |~ "c". */
+/* LogQL's stream selectors and line filters, the part that match stages use: {app="x", env=~"p.*"} |= "a" != "b" |~
+ * "c". */
 #include "agent/base/mem.h"
 #include "agent/components/loki/process/process.h"
 
@@ -22,7 +23,8 @@ struct cursor {
 
 static void skip_blanks(struct cursor *c)
 {
-    while (c->at < c->text.len && (c->text.ptr[c->at] == ' ' || (c->text.ptr[c->at] >= '\t' && c->text.ptr[c->at] <= '\r')))
+    while (c->at < c->text.len &&
+           (c->text.ptr[c->at] == ' ' || (c->text.ptr[c->at] >= '\t' && c->text.ptr[c->at] <= '\r')))
         c->at++;
 }
 
@@ -39,7 +41,8 @@ static bool take(struct cursor *c, const char *token)
 
 static enum code syntax(const struct cursor *c, const char *expected, struct error *err)
 {
-    return error_set(err, INVALID, "selector %.*s: %s expected at character %zu", SLICE_ARG(c->text), expected, c->at + 1);
+    return error_set(err, INVALID, "selector %.*s: %s expected at character %zu", SLICE_ARG(c->text), expected,
+                     c->at + 1);
 }
 
 /* "..." with Go's usual escapes, or `...` raw. */
@@ -83,8 +86,9 @@ static enum code read_name(struct cursor *c, struct slice *out, struct error *er
 
     skip_blanks(c);
     from = c->at;
-    while (c->at < c->text.len && (c->text.ptr[c->at] == '_' || (c->text.ptr[c->at] >= '0' && c->text.ptr[c->at] <= '9') ||
-                                   ((c->text.ptr[c->at] | 0x20) >= 'a' && (c->text.ptr[c->at] | 0x20) <= 'z')))
+    while (c->at < c->text.len &&
+           (c->text.ptr[c->at] == '_' || (c->text.ptr[c->at] >= '0' && c->text.ptr[c->at] <= '9') ||
+            ((c->text.ptr[c->at] | 0x20) >= 'a' && (c->text.ptr[c->at] | 0x20) <= 'z')))
         c->at++;
     if (!label_name_is_legacy(slice_make(c->text.ptr + from, c->at - from)))
         return syntax(c, "a label name", err);

@@ -1,5 +1,5 @@
-/* loki.source.docker: the component. Containers that come and go start and end tailers; those that stay keep their streams.
- * All arguments are taken while running. */
+/* loki.source.docker: the component. Containers that come and go start and end tailers; those that stay keep their
+ * streams. All arguments are taken while running. */
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/components/loki/source_docker/source_docker.h"
@@ -13,7 +13,7 @@ enum { ID_MAX = 64 };
 
 struct component {
     struct docker_source s;
-    struct map tailers; /* container id -> struct tailer */
+    struct map tailers;     /* container id -> struct tailer */
     struct docker_way *way; /* owned reference */
     bool is_started, is_stopped, was_self_said;
     size_t freeing;
@@ -77,7 +77,8 @@ static void on_ended(void *arg, struct tailer *t)
     loops_barrier(host_loops(c->s.host), free_tailer, freeing);
 }
 
-/* --- targets -------------------------------------------------------------------------------------------------------- */
+/* --- targets --------------------------------------------------------------------------------------------------------
+ */
 
 /* As Go's model.LabelSet prints it, which is how Alloy keys positions: {a="b", c="d"}. */
 static char *labels_text(const struct labels *l)
@@ -125,8 +126,8 @@ static const struct labels *plain_labels(struct arena *arena, const struct label
     return labels_build(&b);
 }
 
-/* The labels of a container's lines of one stream: its target's, those of the arguments, then the rules. *out NULL with OK:
- * a rule drops them. */
+/* The labels of a container's lines of one stream: its target's, those of the arguments, then the rules. *out NULL with
+ * OK: a rule drops them. */
 static enum code stream_labels(const struct source_docker_args *a, const struct river_map *target, const char *stream,
                                struct arena *arena, const struct labels **out)
 {
@@ -263,7 +264,8 @@ static void set_targets(struct component *c, const struct source_docker_args *a)
 static enum code set_args(struct component *c, const struct source_docker_args *a, struct error *err)
 {
     struct docker_way *way = NULL;
-    enum code rc = host_fanout(c->s.host, "forward_to", RECEIVES_LOGS, a->forward_to.items, a->forward_to.n, &c->s.to, err);
+    enum code rc =
+        host_fanout(c->s.host, "forward_to", RECEIVES_LOGS, a->forward_to.items, a->forward_to.n, &c->s.to, err);
 
     if (rc == OK && (c->way == NULL || !docker_way_is(c->way, a)))
         rc = docker_way_new(&way, a, err);
@@ -277,7 +279,8 @@ static enum code set_args(struct component *c, const struct source_docker_args *
     return OK;
 }
 
-/* --- the component ---------------------------------------------------------------------------------------------------- */
+/* --- the component
+ * ---------------------------------------------------------------------------------------------------- */
 
 static enum code open_positions(struct component *c, struct error *err)
 {

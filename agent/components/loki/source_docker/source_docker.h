@@ -1,8 +1,9 @@
 /* loki.source.docker in pieces: args.c (the table), run.c (the component, control loop), tailer.c (one container on its
- * loop: connecting, resuming, ending), way.c (how Docker is reached), entries.c (its lines to batches, and what is settled).
+ * loop: connecting, resuming, ending), way.c (how Docker is reached), entries.c (its lines to batches, and what is
+ * settled).
  *
- * What a tailer has read is kept as the last timestamp of stdout and of stderr: each of the two rises, together they need
- * not. A line that is not newer than what its source had is one that was read before. */
+ * What a tailer has read is kept as the last timestamp of stdout and of stderr: each of the two rises, together they
+ * need not. A line that is not newer than what its source had is one that was read before. */
 #ifndef AGENT_COMPONENTS_LOKI_SOURCE_DOCKER_H
 #define AGENT_COMPONENTS_LOKI_SOURCE_DOCKER_H
 #include "agent/base/hash.h"
@@ -65,28 +66,28 @@ struct tailer {
     const struct labels *labels[DOCKER_SOURCES]; /* owned references; NULL: a rule drops these lines */
     struct docker_way *way;                      /* owned reference */
     struct docker *docker;                       /* owned */
-    struct docker_call *call; /* the inspection or the stream under way */
+    struct docker_call *call;                    /* the inspection or the stream under way */
     struct timer *timer;
     struct docker_logs logs;
     bool has_logs; /* logs is initialised */
     enum { TAILER_OFF, TAILER_WAITING, TAILER_ASKING, TAILER_READING } state;
     struct stamps read, settled;
-    struct window *window;  /* positions are numbers of batches */
+    struct window *window; /* positions are numbers of batches */
     int64_t n_batches;
-    struct list marks;      /* struct docker_mark: what is read with each batch, oldest first */
+    struct list marks; /* struct docker_mark: what is read with each batch, oldest first */
     int64_t unsettled_bytes;
-    uint64_t retry_ms;      /* the next pause after a failure */
-    uint64_t n_lines_now;   /* of this connection */
+    uint64_t retry_ms;    /* the next pause after a failure */
+    uint64_t n_lines_now; /* of this connection */
     bool is_running, is_leaving, is_stopped;
-    bool is_paused;     /* the stream waits for room */
-    bool is_broken;     /* the stream is to be cut and begun again */
-    bool is_left_out;   /* labelled hyagent.logs=false */
-    bool is_gone;       /* Docker does not know it any more */
+    bool is_paused;   /* the stream waits for room */
+    bool is_broken;   /* the stream is to be cut and begun again */
+    bool is_left_out; /* labelled hyagent.logs=false */
+    bool is_gone;     /* Docker does not know it any more */
     bool is_terminal;
-    bool was_read;      /* a stream was had since the container was last seen not running */
-    bool was_drained;   /* not running, and read to its end */
-    bool has_restarted; /* asked for again after it had left */
-    uint64_t started;   /* hash of the time at which it was started */
+    bool was_read;                        /* a stream was had since the container was last seen not running */
+    bool was_drained;                     /* not running, and read to its end */
+    bool has_restarted;                   /* asked for again after it had left */
+    uint64_t started;                     /* hash of the time at which it was started */
     int64_t leave_by_ms, due_ms, next_ms; /* due_ms INT64_MAX: the timer is off; next_ms: when to connect */
     /* the batch being filled: entries.c */
     struct log_batch *batch;
@@ -102,9 +103,10 @@ struct tailer {
     void *ended_arg;
 };
 
-/* --- entries.c ------------------------------------------------------------------------------------------------------ */
+/* --- entries.c ------------------------------------------------------------------------------------------------------
+ */
 
-void entries_init(struct tailer *f);    /* reads the position */
+void entries_init(struct tailer *f); /* reads the position */
 void entries_release(struct tailer *f);
 void entries_take(void *arg, const struct docker_line *line); /* arg: the tailer */
 /* Pushes what was taken. False: no memory, nothing of it was taken: the connection must start again. */
@@ -120,7 +122,7 @@ void entries_forget(struct tailer *f); /* the container is gone: its position, t
 /* --- tailer.c ----------------------------------------------------------------------------------------------------- */
 
 struct tailer *tailer_new(struct docker_source *s, struct slice id, char *take_labels_text);
-void tailer_free(struct tailer *f); /* after ended, or never started */
+void tailer_free(struct tailer *f);                    /* after ended, or never started */
 void tailer_wake(struct tailer *f, uint64_t after_ms); /* on its loop */
 /* From the control loop. Takes over the references in labels. */
 void tailer_set(struct tailer *f, struct docker_way *way, const struct labels *const take_labels[DOCKER_SOURCES]);

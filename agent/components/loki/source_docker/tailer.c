@@ -1,6 +1,6 @@
 /* One container on its loop. A connection begins with an inspection (has it a terminal? does it run?), then the log is
- * followed from the last timestamp that was read. When the stream ends and something had come, it is asked once more: the
- * last lines of a container that just ended are then there. */
+ * followed from the last timestamp that was read. When the stream ends and something had come, it is asked once more:
+ * the last lines of a container that just ended are then there. */
 #include "agent/base/hash.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
@@ -9,11 +9,11 @@
 #include <stdio.h>
 
 enum {
-    PAUSED_MS = 50,      /* a sink or the memory had no room: ask again */
+    PAUSED_MS = 50, /* a sink or the memory had no room: ask again */
     RETRY_FIRST_MS = 250,
     RETRY_MAX_MS = 15000,
-    IDLE_MAX_MS = 5000,  /* a container that does not run may be started again */
-    LEAVE_MS = 15000,    /* so long a container that left may take to be read to its end */
+    IDLE_MAX_MS = 5000, /* a container that does not run may be started again */
+    LEAVE_MS = 15000,   /* so long a container that left may take to be read to its end */
 };
 
 static void say(struct tailer *t, const char *what, struct slice text)

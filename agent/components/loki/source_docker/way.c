@@ -1,5 +1,5 @@
-/* How Docker is reached. Its arguments are told apart by a hash of all of them, so that an update that changes only targets
- * leaves the streams as they are. */
+/* How Docker is reached. Its arguments are told apart by a hash of all of them, so that an update that changes only
+ * targets leaves the streams as they are. */
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/components/loki/source_docker/source_docker.h"
@@ -25,8 +25,8 @@ static void put_headers(struct buf *b, const struct river_secret_list_map *m)
 
 static void put_http(struct buf *b, const struct http_args *h)
 {
-    const struct slice tls[] = {h->tls.ca_pem, h->tls.ca_file, h->tls.cert_pem, h->tls.cert_file, h->tls.key_file,
-                                h->tls.server_name, h->tls.key_pem.text};
+    const struct slice tls[] = {h->tls.ca_pem,   h->tls.ca_file,     h->tls.cert_pem,    h->tls.cert_file,
+                                h->tls.key_file, h->tls.server_name, h->tls.key_pem.text};
 
     if (h->basic_auth != NULL) {
         (void)buf_add_str(b, "basic;");

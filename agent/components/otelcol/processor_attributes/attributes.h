@@ -26,12 +26,20 @@ struct match_severity_args {
 struct match_args {
     int type; /* enum match_type */
     struct river_strings services, span_names, log_bodies, log_severity_texts, metric_names, span_kinds;
-    struct match_severity_args *log_severity; /* NULL: not given */
+    struct match_severity_args *log_severity;             /* NULL: not given */
     struct river_blocks attributes, resources, libraries; /* match_pair_args, match_pair_args, match_library_args */
-    const void *regexp; /* cache options: without effect */
+    const void *regexp;                                   /* cache options: without effect */
 };
 
-enum action_kind { ACTION_INSERT, ACTION_UPDATE, ACTION_UPSERT, ACTION_DELETE, ACTION_HASH, ACTION_EXTRACT, ACTION_CONVERT };
+enum action_kind {
+    ACTION_INSERT,
+    ACTION_UPDATE,
+    ACTION_UPSERT,
+    ACTION_DELETE,
+    ACTION_HASH,
+    ACTION_EXTRACT,
+    ACTION_CONVERT
+};
 enum converted { CONVERT_NONE, CONVERT_INT, CONVERT_DOUBLE, CONVERT_STRING };
 
 struct action_args {
@@ -52,9 +60,9 @@ extern const struct river_block attributes_args_block;
 /* What an item is, for matching; texts borrowed for the call. */
 struct item {
     enum otlp_signal signal;
-    struct slice name;      /* span or metric name */
+    struct slice name; /* span or metric name */
     struct slice severity_text;
-    int severity_number;    /* logs; 0: undefined */
+    int severity_number; /* logs; 0: undefined */
     int span_kind;
     const Otlp__AnyValue *body;
     const struct otlp_attrs *attrs;

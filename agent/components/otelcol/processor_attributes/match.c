@@ -113,7 +113,8 @@ static enum code pairs_init(struct pair **out, size_t *n, enum match_type type, 
         {
             struct slice one = value_text(args[i].value, &text);
 
-            /* numbers and booleans are compared as they are, whatever match_type says (the Collector refuses the mix) */
+            /* numbers and booleans are compared as they are, whatever match_type says (the Collector refuses the mix)
+             */
             rc = set_init(&p->value, value_is_text(args[i].value) ? type : MATCH_STRICT, &one, 1, err);
         }
         buf_release(&text);
@@ -168,8 +169,10 @@ static enum code parse_severity(struct slice s, int *out, struct error *err)
             return OK;
         }
     }
-    return error_set(err, INVALID, "log_severity.min: \"%.*s\" is no severity; the words are TRACE, DEBUG, INFO, WARN, "
-                     "ERROR, FATAL, with 2, 3 or 4 behind them", SLICE_ARG(s));
+    return error_set(err, INVALID,
+                     "log_severity.min: \"%.*s\" is no severity; the words are TRACE, DEBUG, INFO, WARN, "
+                     "ERROR, FATAL, with 2, 3 or 4 behind them",
+                     SLICE_ARG(s));
 }
 
 static enum code fill(struct matcher *m, const struct match_args *a, struct error *err)
@@ -262,7 +265,8 @@ static bool pairs_match(const struct pair *pairs, size_t n, const struct otlp_at
 
 static bool library_matches(const struct matcher *m, const Otlp__InstrumentationScope *scope)
 {
-    struct slice name = slice_str(scope != NULL ? scope->name : ""), version = slice_str(scope != NULL ? scope->version : "");
+    struct slice name = slice_str(scope != NULL ? scope->name : ""),
+                 version = slice_str(scope != NULL ? scope->version : "");
 
     for (size_t i = 0; i < m->n_libraries; i++)
         if (set_has(&m->libraries[i].name, name) &&

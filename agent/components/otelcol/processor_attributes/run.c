@@ -80,7 +80,7 @@ static enum code edit_logs(const struct run *r, Otlp__ResourceLogs *rl)
 
 #define EDIT_POINTS(r, item, points, n)                                                                                \
     for (size_t k_ = 0; k_ < (n) && rc == OK; k_++)                                                                    \
-        rc = edit((r), (item), &OTLP_ATTRS((r)->arena, (points)[k_]))
+    rc = edit((r), (item), &OTLP_ATTRS((r)->arena, (points)[k_]))
 
 static enum code edit_metric(const struct run *r, struct item *item, Otlp__Metric *m)
 {

@@ -1,5 +1,5 @@
-/* OTLP over gRPC: three unary methods. Status codes as the specification has them: what may be tried again is UNAVAILABLE
- * or RESOURCE_EXHAUSTED with RetryInfo, everything else is final. */
+/* OTLP over gRPC: three unary methods. Status codes as the specification has them: what may be tried again is
+ * UNAVAILABLE or RESOURCE_EXHAUSTED with RetryInfo, everything else is final. */
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/components/otelcol/receiver_otlp/otlp.h"
@@ -150,7 +150,8 @@ enum code grpc_listener_start(struct grpc_listener **out, struct core *core, con
     struct rpc_server_options options = {
         .listen = args->endpoint,
         .max_recv_bytes = args->max_recv_msg_size,
-        .max_concurrent_streams = (unsigned)(args->max_concurrent_streams < 100000 ? args->max_concurrent_streams : 100000),
+        .max_concurrent_streams =
+            (unsigned)(args->max_concurrent_streams < 100000 ? args->max_concurrent_streams : 100000),
         .keepalive_time_ms = ms(args->keepalive.parameters.time_ns),
         .keepalive_timeout_ms = ms(args->keepalive.parameters.timeout_ns),
         .min_ping_interval_ms = ms(args->keepalive.enforcement.min_time_ns),

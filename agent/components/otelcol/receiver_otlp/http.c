@@ -144,8 +144,9 @@ static void on_headers(void *self, struct http_call *call)
     bool is_json;
 
     if (!find_signal(l, http_call_path(call), &signal) || !atomic_load(&l->core->is_wired[signal])) {
-        http_reply_text(call, 404, "no such path: OTLP is taken at /v1/traces, /v1/metrics and /v1/logs, where the signal "
-                                   "has a consumer");
+        http_reply_text(call, 404,
+                        "no such path: OTLP is taken at /v1/traces, /v1/metrics and /v1/logs, where the signal "
+                        "has a consumer");
         return;
     }
     if (l->has_cors && slice_eq_str(method, "OPTIONS") && http_call_header(call, "Origin").len != 0) {
@@ -182,7 +183,8 @@ static void on_headers(void *self, struct http_call *call)
         return;
     case REFUSE_SINK:
     case REFUSE_PAUSED:
-        refuse_at_head(l, call, signal, is_json, 503, RPC_UNAVAILABLE, "nothing is taken right now; try again", RETRY_S);
+        refuse_at_head(l, call, signal, is_json, 503, RPC_UNAVAILABLE, "nothing is taken right now; try again",
+                       RETRY_S);
         return;
     }
 }
@@ -239,13 +241,14 @@ void http_answer(struct request *r, const struct ticket_result *result)
                     : otlp_response_write(&body, result->worst_rejected, slice_str(result->worst_text));
     if (rc != OK)
         buf_reset(&body);
-    http_reply(r->http, &(struct http_reply){
-                            .status = 200,
-                            .media_type = r->is_json ? SLICE_LIT("application/json") : SLICE_LIT("application/x-protobuf"),
-                            .headers = cors,
-                            .n_headers = r->allow_origin != NULL ? 2 : 0,
-                            .body = buf_slice(&body),
-                        });
+    http_reply(r->http,
+               &(struct http_reply){
+                   .status = 200,
+                   .media_type = r->is_json ? SLICE_LIT("application/json") : SLICE_LIT("application/x-protobuf"),
+                   .headers = cors,
+                   .n_headers = r->allow_origin != NULL ? 2 : 0,
+                   .body = buf_slice(&body),
+               });
     buf_release(&body);
 }
 
@@ -256,9 +259,12 @@ void http_refuse(struct request *r, enum refusal why, const char *text)
         int32_t code;
         unsigned retry_after_s;
     } rows[] = {
-        [REFUSED_BROKEN] = {400, RPC_INVALID_ARGUMENT, 0},     [REFUSED_TOO_LARGE] = {413, RPC_RESOURCE_EXHAUSTED, 0},
-        [REFUSED_ENCODING] = {415, RPC_UNIMPLEMENTED, 0},      [REFUSED_BUSY] = {503, RPC_UNAVAILABLE, RETRY_S},
-        [REFUSED_MEMORY] = {503, RPC_RESOURCE_EXHAUSTED, RETRY_S}, [REFUSED_AUTH] = {401, RPC_UNAUTHENTICATED, 0},
+        [REFUSED_BROKEN] = {400, RPC_INVALID_ARGUMENT, 0},
+        [REFUSED_TOO_LARGE] = {413, RPC_RESOURCE_EXHAUSTED, 0},
+        [REFUSED_ENCODING] = {415, RPC_UNIMPLEMENTED, 0},
+        [REFUSED_BUSY] = {503, RPC_UNAVAILABLE, RETRY_S},
+        [REFUSED_MEMORY] = {503, RPC_RESOURCE_EXHAUSTED, RETRY_S},
+        [REFUSED_AUTH] = {401, RPC_UNAUTHENTICATED, 0},
     };
 
     reply_error(r->http, r->is_json, rows[why].status, rows[why].code, text, rows[why].retry_after_s, r->allow_origin);

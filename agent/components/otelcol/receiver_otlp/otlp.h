@@ -67,11 +67,11 @@ enum transport { TRANSPORT_GRPC, TRANSPORT_HTTP };
 
 /* Why a request was not accepted; decides status and whether the client may try again. */
 enum refusal {
-    REFUSED_BROKEN,      /* does not decode: never again */
-    REFUSED_TOO_LARGE,   /* over the limit, plain or inflated */
-    REFUSED_ENCODING,    /* a compression that is not spoken */
-    REFUSED_BUSY,        /* not now */
-    REFUSED_MEMORY,      /* not now: the budget is used up */
+    REFUSED_BROKEN,    /* does not decode: never again */
+    REFUSED_TOO_LARGE, /* over the limit, plain or inflated */
+    REFUSED_ENCODING,  /* a compression that is not spoken */
+    REFUSED_BUSY,      /* not now */
+    REFUSED_MEMORY,    /* not now: the budget is used up */
     REFUSED_AUTH,
 };
 
@@ -87,7 +87,7 @@ struct lane {
 /* What outlives the component while answers are owed: reference-counted. */
 struct core {
     _Atomic unsigned refs;
-    const char *id; /* owned */
+    const char *id;              /* owned */
     struct admission *admission; /* owned reference */
     struct otel_output *output;  /* the component's: used on loops, before close only */
     struct ledger *ledger;       /* the same */
@@ -110,24 +110,24 @@ void core_close(struct core *c, loop_fn done, void *arg);
 /* One request, from the listener's thread to its answer. */
 struct request {
     struct list link;
-    struct core *core;         /* owned reference */
+    struct core *core; /* owned reference */
     struct lane *lane;
-    _Atomic unsigned refs;     /* the lane's list and the ticket */
+    _Atomic unsigned refs; /* the lane's list and the ticket */
     _Atomic bool is_answered;
     enum transport transport;
     enum otlp_signal signal;
-    bool is_json, is_decoded;  /* HTTP: JSON body; decoded: body needs no decompression */
-    struct rpc_call *rpc;      /* TRANSPORT_GRPC */
-    struct http_call *http;    /* TRANSPORT_HTTP */
-    size_t max_bytes;          /* of the plain body */
-    char *body;                /* gRPC: the message; owned until the batch adopts it */
+    bool is_json, is_decoded; /* HTTP: JSON body; decoded: body needs no decompression */
+    struct rpc_call *rpc;     /* TRANSPORT_GRPC */
+    struct http_call *http;   /* TRANSPORT_HTTP */
+    size_t max_bytes;         /* of the plain body */
+    char *body;               /* gRPC: the message; owned until the batch adopts it */
     size_t body_len;
     struct arena metadata_arena;
     struct label *metadata;
     uint32_t n_metadata;
-    const char *allow_origin;  /* CORS; in metadata_arena */
+    const char *allow_origin; /* CORS; in metadata_arena */
     int64_t arrived_ns;
-    int64_t wait_ms;           /* until the retryable answer */
+    int64_t wait_ms; /* until the retryable answer */
     uint32_t n_items;
 };
 

@@ -1,5 +1,5 @@
-/* A request's way on a worker loop: decode, scan, ticket, push; and its answer, when the ticket is settled or, in time for
- * the client to try again, when it is not. */
+/* A request's way on a worker loop: decode, scan, ticket, push; and its answer, when the ticket is settled or, in time
+ * for the client to try again, when it is not. */
 #include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
@@ -26,14 +26,15 @@ static void add_metrics(struct core *c, struct host *host)
         const struct metric_label label = {"transport", transports[t]};
 
         for (int s = 0; s < 3; s++) {
-            c->accepted[t][s] = host_counter(host, accepted[s], "Items that were accepted and are delivered.", &label, 1);
-            c->refused[t][s] = host_counter(host, refused[s],
-                                            "Items that could not be accepted (requests that do not decode count as one).",
-                                            &label, 1);
+            c->accepted[t][s] =
+                host_counter(host, accepted[s], "Items that were accepted and are delivered.", &label, 1);
+            c->refused[t][s] =
+                host_counter(host, refused[s],
+                             "Items that could not be accepted (requests that do not decode count as one).", &label, 1);
         }
-        c->seconds[t] = host_histogram(host, "hyagent_receiver_request_duration_seconds",
-                                       "From a request's arrival to its answer.", second_bounds,
-                                       sizeof second_bounds / sizeof *second_bounds, &label, 1);
+        c->seconds[t] =
+            host_histogram(host, "hyagent_receiver_request_duration_seconds", "From a request's arrival to its answer.",
+                           second_bounds, sizeof second_bounds / sizeof *second_bounds, &label, 1);
         c->bytes[t] = host_histogram(host, "hyagent_receiver_request_size_bytes", "Bodies as sent.", byte_bounds,
                                      sizeof byte_bounds / sizeof *byte_bounds, &label, 1);
     }
@@ -129,8 +130,7 @@ static void leave_lane(void *arg)
 
 static void observe(const struct request *r)
 {
-    metric_observe(r->core->seconds[r->transport],
-                   (double)(clock_mono_ns(clock_system()) - r->arrived_ns) / NS_PER_S);
+    metric_observe(r->core->seconds[r->transport], (double)(clock_mono_ns(clock_system()) - r->arrived_ns) / NS_PER_S);
 }
 
 static void answer(struct request *r, const struct ticket_result *result)
@@ -175,8 +175,7 @@ static void tick(void *arg)
     struct lane *lane = arg;
     int64_t now_ns = clock_mono_ns(clock_system());
 
-    LIST_EACH_SAFE(it, &lane->waiting)
-    {
+    LIST_EACH_SAFE (it, &lane->waiting) {
         struct request *r = CONTAINER_OF(it, struct request, link);
 
         if ((now_ns - r->arrived_ns) / NS_PER_MS < r->wait_ms)
@@ -217,7 +216,10 @@ static enum code plain_bytes(struct request *r, struct otlp_batch *b, struct sli
     }
     buf_init(&plain, r->max_bytes);
     rc = http_call_decode_body(r->http, &plain, err);
-    *why = rc == FULL ? REFUSED_TOO_LARGE : rc == INVALID ? REFUSED_ENCODING : rc == NOMEM ? REFUSED_MEMORY : REFUSED_BROKEN;
+    *why = rc == FULL      ? REFUSED_TOO_LARGE
+           : rc == INVALID ? REFUSED_ENCODING
+           : rc == NOMEM   ? REFUSED_MEMORY
+                           : REFUSED_BROKEN;
     if (rc == OK && r->is_json) {
         buf_init(&wire, r->max_bytes);
         arena_init(&scratch, LIMIT_BATCH_BYTES);
@@ -332,8 +334,7 @@ static void close_lane(void *arg)
     struct core *core = lane->core;
 
     lane->is_closed = true;
-    LIST_EACH_SAFE(it, &lane->waiting)
-    {
+    LIST_EACH_SAFE (it, &lane->waiting) {
         struct request *r = CONTAINER_OF(it, struct request, link);
 
         refuse(r, REFUSED_BUSY, "the receiver is going away; try again");

@@ -1,4 +1,5 @@
-/* otelcol.receiver.otlp: the component. A change of output or of one listener leaves the other listener's socket alone. */
+/* otelcol.receiver.otlp: the component. A change of output or of one listener leaves the other listener's socket alone.
+ */
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/components/otelcol/receiver_otlp/otlp.h"

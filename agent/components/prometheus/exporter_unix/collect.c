@@ -33,8 +33,8 @@ static double number(struct slice s)
     return slice_to_f64(s, &value) ? value : 0;
 }
 
-/* "cpu0 4705 150 1120 16250 520 30 45 10 20 5": user nice system idle iowait irq softirq steal guest guest_nice, in ticks
- * (proc(5)). The kernel counts guest in user; node_exporter leaves it there, and so does this. */
+/* "cpu0 4705 150 1120 16250 520 30 45 10 20 5": user nice system idle iowait irq softirq steal guest guest_nice, in
+ * ticks (proc(5)). The kernel counts guest in user; node_exporter leaves it there, and so does this. */
 static void write_cpu_line(struct slice line, struct buf *out, bool is_guest)
 {
     static const char *const modes[] = {"user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal"};
@@ -86,8 +86,7 @@ enum code unix_collect_stat(struct unix_exporter *x, struct buf *out, struct err
         {"btime", "node_boot_time_seconds", "gauge", "Node boot time, in unixtime."},
         {"processes", "node_forks_total", "counter", "Total number of forks."},
         {"procs_running", "node_procs_running", "gauge", "Number of processes in runnable state."},
-        {"procs_blocked", "node_procs_blocked", "gauge",
-         "Number of processes blocked waiting for I/O to complete."},
+        {"procs_blocked", "node_procs_blocked", "gauge", "Number of processes blocked waiting for I/O to complete."},
     };
     struct slice rest, line;
     struct buf text;
@@ -191,10 +190,10 @@ static void write_column(struct buf *out, struct slice table, const struct unix_
 enum code unix_collect_netdev(struct unix_exporter *x, struct buf *out, struct error *err)
 {
     static const char *const names[] = {
-        "receive_bytes",    "receive_packets",  "receive_errs",        "receive_drop",
-        "receive_fifo",     "receive_frame",    "receive_compressed",  "receive_multicast",
-        "transmit_bytes",   "transmit_packets", "transmit_errs",       "transmit_drop",
-        "transmit_fifo",    "transmit_colls",   "transmit_carrier",    "transmit_compressed",
+        "receive_bytes",  "receive_packets",  "receive_errs",       "receive_drop",
+        "receive_fifo",   "receive_frame",    "receive_compressed", "receive_multicast",
+        "transmit_bytes", "transmit_packets", "transmit_errs",      "transmit_drop",
+        "transmit_fifo",  "transmit_colls",   "transmit_carrier",   "transmit_compressed",
     };
     struct buf text;
     enum code rc = unix_read(x->procfs, "/net/dev", &text, err);
@@ -236,8 +235,7 @@ enum code unix_collect_diskstats(struct unix_exporter *x, struct buf *out, struc
         {"node_disk_discarded_sectors_total", "counter", "The total number of sectors discarded successfully.", 1},
         {"node_disk_discard_time_seconds_total", "counter",
          "This is the total number of seconds spent by all discards.", 0.001},
-        {"node_disk_flush_requests_total", "counter",
-         "The total number of flush requests completed successfully", 1},
+        {"node_disk_flush_requests_total", "counter", "The total number of flush requests completed successfully", 1},
         {"node_disk_flush_requests_time_seconds_total", "counter",
          "This is the total number of seconds spent by all flush requests.", 0.001},
     };
@@ -277,8 +275,7 @@ enum code unix_collect_uname(struct unix_exporter *x, struct buf *out, struct er
     unix_add_label(&labels, "release", slice_str(name.release));
     unix_add_label(&labels, "sysname", slice_str(name.sysname));
     unix_add_label(&labels, "version", slice_str(name.version));
-    unix_family(out, "node_uname_info", "gauge",
-                "Labeled system information as provided by the uname system call.");
+    unix_family(out, "node_uname_info", "gauge", "Labeled system information as provided by the uname system call.");
     unix_sample(out, "node_uname_info", terminated(&labels), 1);
     buf_release(&labels);
     return OK;

@@ -8,10 +8,14 @@
 #include <stdio.h>
 
 static const unix_collect_fn collect[UNIX_COLLECTOR_COUNT] = {
-    [UNIX_CPU] = unix_collect_cpu,         [UNIX_DISKSTATS] = unix_collect_diskstats,
-    [UNIX_FILESYSTEM] = unix_collect_filesystem, [UNIX_LOADAVG] = unix_collect_loadavg,
-    [UNIX_MEMINFO] = unix_collect_meminfo, [UNIX_NETDEV] = unix_collect_netdev,
-    [UNIX_STAT] = unix_collect_stat,       [UNIX_TIME] = unix_collect_time,
+    [UNIX_CPU] = unix_collect_cpu,
+    [UNIX_DISKSTATS] = unix_collect_diskstats,
+    [UNIX_FILESYSTEM] = unix_collect_filesystem,
+    [UNIX_LOADAVG] = unix_collect_loadavg,
+    [UNIX_MEMINFO] = unix_collect_meminfo,
+    [UNIX_NETDEV] = unix_collect_netdev,
+    [UNIX_STAT] = unix_collect_stat,
+    [UNIX_TIME] = unix_collect_time,
     [UNIX_UNAME] = unix_collect_uname,
 };
 

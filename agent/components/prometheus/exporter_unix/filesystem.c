@@ -1,5 +1,6 @@
 /* The filesystem collector. statvfs on a dead network mount never returns, so it runs on a thread of its own: a scrape
- * waits for it a bounded time; while it hangs, further scrapes show the last values and device_error 1 for that mount. */
+ * waits for it a bounded time; while it hangs, further scrapes show the last values and device_error 1 for that mount.
+ */
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
 #include "agent/components/prometheus/exporter_unix/unix.h"

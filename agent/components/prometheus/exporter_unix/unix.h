@@ -81,8 +81,8 @@ enum code unix_collect_stat(struct unix_exporter *x, struct buf *out, struct err
 enum code unix_collect_time(struct unix_exporter *x, struct buf *out, struct error *err);
 enum code unix_collect_uname(struct unix_exporter *x, struct buf *out, struct error *err);
 
-MUST_USE enum code unix_mounts_new(struct unix_mounts **out, const struct unix_filesystem_args *args, const char *procfs,
-                                   const char *rootfs, struct error *err);
+MUST_USE enum code unix_mounts_new(struct unix_mounts **out, const struct unix_filesystem_args *args,
+                                   const char *procfs, const char *rootfs, struct error *err);
 void unix_mounts_free(struct unix_mounts *m); /* NULL is fine; a thread that hangs in a dead mount frees it later */
 enum code unix_mounts_write(struct unix_mounts *m, struct buf *out, struct error *err);
 

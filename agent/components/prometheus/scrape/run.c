@@ -1,5 +1,5 @@
-/* prometheus.scrape: the component. A changed list of targets starts the new ones and ends those that are gone; a change of
- * anything else reaches every target before its next scrape. */
+/* prometheus.scrape: the component. A changed list of targets starts the new ones and ends those that are gone; a
+ * change of anything else reaches every target before its next scrape. */
 #include "agent/base/log.h"
 #include "agent/base/map.h"
 #include "agent/base/mem.h"
@@ -130,17 +130,21 @@ static enum code set_args(struct component *c, const struct scrape_args *args, s
 
 static void make_metrics(struct component *c, struct host *host)
 {
-    c->n_targets = host_gauge(host, "prometheus_scrape_targets_gauge", "Number of targets this component is configured to scrape", NULL, 0);
+    c->n_targets = host_gauge(host, "prometheus_scrape_targets_gauge",
+                              "Number of targets this component is configured to scrape", NULL, 0);
     c->scraper.scrapes = host_counter(host, "hyagent_scrapes_total", "Scrapes that were begun.", NULL, 0);
     c->scraper.forwarded = host_counter(host, "prometheus_forwarded_samples_total",
                                         "Total number of samples sent to downstream components.", NULL, 0);
-    c->scraper.failed = host_counter(host, "hyagent_scrapes_failed_total", "Scrapes of which nothing was kept.", NULL, 0);
+    c->scraper.failed =
+        host_counter(host, "hyagent_scrapes_failed_total", "Scrapes of which nothing was kept.", NULL, 0);
     c->scraper.skipped = host_counter(host, "hyagent_scrapes_skipped_total",
                                       "Scrapes left out because memory or a sink had no room.", NULL, 0);
-    c->scraper.out_of_order = host_counter(host, "prometheus_target_scrapes_sample_out_of_order_total",
-                                           "Total number of samples rejected due to not being out of the expected order.", NULL, 0);
-    c->scraper.duplicates = host_counter(host, "prometheus_target_scrapes_sample_duplicate_timestamp_total",
-                                         "Total number of samples rejected due to duplicate timestamps but different values.", NULL, 0);
+    c->scraper.out_of_order =
+        host_counter(host, "prometheus_target_scrapes_sample_out_of_order_total",
+                     "Total number of samples rejected due to not being out of the expected order.", NULL, 0);
+    c->scraper.duplicates =
+        host_counter(host, "prometheus_target_scrapes_sample_duplicate_timestamp_total",
+                     "Total number of samples rejected due to duplicate timestamps but different values.", NULL, 0);
 }
 
 static enum code create(void **out, struct host *host, const void *args, struct error *err)

@@ -1,8 +1,8 @@
 /* agent/components/prometheus/scrape/scrape.h - shared by the files of prometheus.scrape.
  *
- * A target belongs to one loop and is touched only there. A scrape is a transaction: what was read is pushed, and presence and
- * times in the target's table change, only when the whole body was read and parsed within its limits (docs/architecture.md,
- * Scrapes). */
+ * A target belongs to one loop and is touched only there. A scrape is a transaction: what was read is pushed, and
+ * presence and times in the target's table change, only when the whole body was read and parsed within its limits
+ * (docs/architecture.md, Scrapes). */
 #ifndef AGENT_COMPONENTS_PROMETHEUS_SCRAPE_SCRAPE_H
 #define AGENT_COMPONENTS_PROMETHEUS_SCRAPE_SCRAPE_H
 #include "agent/base/clock.h"
@@ -27,7 +27,8 @@ struct scrape_args {
     struct river_list_map params;
     struct river_strings scrape_protocols;
     int64_t interval_ns, timeout_ns;
-    uint64_t body_size_limit, sample_limit, target_limit, label_limit, label_name_length_limit, label_value_length_limit;
+    uint64_t body_size_limit, sample_limit, target_limit, label_limit, label_name_length_limit,
+        label_value_length_limit;
     struct http_args http;
     struct scrape_clustering_args clustering;
 };
@@ -39,7 +40,7 @@ struct settings {
     _Atomic unsigned refs;
     bool honor_labels, honor_timestamps, track_timestamps_staleness, extra_metrics, enable_compression;
     uint64_t body_size_limit, sample_limit, label_limit, label_name_length_limit, label_value_length_limit;
-    char *accept; /* owned */
+    char *accept;           /* owned */
     struct http_auth *auth; /* owned */
 };
 MUST_USE enum code settings_new(struct settings **out, const struct scrape_args *args, struct error *err);
@@ -55,8 +56,9 @@ struct target_spec {
     uint64_t key; /* of all of it: equal keys are the same target */
 };
 /* INVALID: it has no address or a broken interval; err says which. arena is scratch. */
-MUST_USE enum code target_spec_of(struct target_spec *out, const struct river_map *labels, const struct scrape_args *args,
-                                  const char *job, const char *memory_addr, struct arena *arena, struct error *err);
+MUST_USE enum code target_spec_of(struct target_spec *out, const struct river_map *labels,
+                                  const struct scrape_args *args, const char *job, const char *memory_addr,
+                                  struct arena *arena, struct error *err);
 void target_spec_release(struct target_spec *s);
 
 /* --- table.c: the series of one target, in scrape order ---------------------------------------------------------- */

@@ -148,9 +148,11 @@ enum code target_spec_of(struct target_spec *out, const struct river_map *labels
     if (slice_find(address, '/') != address.len)
         return error_set(err, INVALID, "__address__ \"%.*s\" holds a path: give it as __metrics_path__",
                          SLICE_ARG(address));
-    rc = interval_of(find(labels, "__scrape_interval__"), args->interval_ns, "__scrape_interval__", &out->interval_ms, err);
+    rc = interval_of(find(labels, "__scrape_interval__"), args->interval_ns, "__scrape_interval__", &out->interval_ms,
+                     err);
     if (rc == OK)
-        rc = interval_of(find(labels, "__scrape_timeout__"), args->timeout_ns, "__scrape_timeout__", &out->timeout_ms, err);
+        rc = interval_of(find(labels, "__scrape_timeout__"), args->timeout_ns, "__scrape_timeout__", &out->timeout_ms,
+                         err);
     if (rc != OK)
         return rc;
     if (out->timeout_ms > out->interval_ms)

@@ -76,13 +76,14 @@ static int64_t wall_ms(const struct target *t)
 static void note_state(struct target *t, bool is_ok, double seconds, const char *text)
 {
     (void)pthread_mutex_lock(&t->state_lock);
-    t->state = (struct target_state){.is_up = is_ok, .last_ms = t->scrape_ms, .duration_ms = (int64_t)(seconds * 1000),
-                                     .samples = t->tx.n_scraped};
+    t->state = (struct target_state){
+        .is_up = is_ok, .last_ms = t->scrape_ms, .duration_ms = (int64_t)(seconds * 1000), .samples = t->tx.n_scraped};
     (void)snprintf(t->state.error, sizeof t->state.error, "%.190s", is_ok ? "" : text);
     (void)pthread_mutex_unlock(&t->state_lock);
 }
 
-/* A target that is down is normal (profiles that are not started): said once when it goes down and once when it is back. */
+/* A target that is down is normal (profiles that are not started): said once when it goes down and once when it is
+ * back. */
 static void say_change(struct target *t, bool is_ok, const char *text)
 {
     if (t->has_reported && t->was_up == is_ok)
@@ -118,8 +119,8 @@ static void push_report(struct target *t, bool is_ok, double seconds)
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (rows[i].is_wanted && transaction_report(tx, rows[i].name, rows[i].value) != OK)
-            log_error(host_id(t->scraper->host), "no memory for a target's report",
-                      log_str("target", t->spec.url), log_str("series", rows[i].name));
+            log_error(host_id(t->scraper->host), "no memory for a target's report", log_str("target", t->spec.url),
+                      log_str("series", rows[i].name));
 }
 
 static void push_batch(struct target *t, struct sample_batch *b)
@@ -275,7 +276,8 @@ static void scrape_http(struct target *t)
         .accept_gzip = t->tx_settings->enable_compression,
         .timeout_ms = (uint64_t)t->spec.timeout_ms,
         .connect_timeout_ms = (uint64_t)t->spec.timeout_ms,
-        .max_response_bytes = t->tx_settings->body_size_limit != 0 ? t->tx_settings->body_size_limit : LIMIT_SCRAPE_BYTES,
+        .max_response_bytes =
+            t->tx_settings->body_size_limit != 0 ? t->tx_settings->body_size_limit : LIMIT_SCRAPE_BYTES,
         .arg = t,
         .on_head = on_head,
         .on_body = on_body,
@@ -369,9 +371,14 @@ void target_set(struct target *t, struct settings *settings)
 /* The target is gone for good: staleness markers for its series and for what was reported of it. */
 static void push_end(struct target *t)
 {
-    static const char *const reports[] = {"up", "scrape_duration_seconds", "scrape_samples_scraped",
-                                          "scrape_samples_post_metric_relabeling", "scrape_series_added",
-                                          "scrape_timeout_seconds", "scrape_sample_limit", "scrape_body_size_bytes"};
+    static const char *const reports[] = {"up",
+                                          "scrape_duration_seconds",
+                                          "scrape_samples_scraped",
+                                          "scrape_samples_post_metric_relabeling",
+                                          "scrape_series_added",
+                                          "scrape_timeout_seconds",
+                                          "scrape_sample_limit",
+                                          "scrape_body_size_bytes"};
     enum { BASIC_REPORTS = 5 };
     uint64_t bits = STALE_NAN_BITS;
     double stale;

@@ -122,7 +122,9 @@ static enum code add_exemplar(struct transaction *t, const struct exposition_sam
         pairs[i].name = arena_copy(&t->batch->base.arena, pairs[i].name);
         pairs[i].value = arena_copy(&t->batch->base.arena, pairs[i].value);
     }
-    *e = (struct exemplar){.labels = pairs, .n_labels = (uint32_t)n, .value = in->exemplar_value,
+    *e = (struct exemplar){.labels = pairs,
+                           .n_labels = (uint32_t)n,
+                           .value = in->exemplar_value,
                            .ts_ms = in->has_exemplar_ts ? in->exemplar_ts_ms : 0};
     out->exemplars = e;
     out->n_exemplars = 1;
@@ -198,8 +200,12 @@ enum code transaction_begin(struct transaction *t, struct table *table, const st
 {
     const struct exposition_handler handler = {.sample = on_sample, .meta = on_meta, .ctx = t};
 
-    *t = (struct transaction){.table = table, .settings = settings, .target = target, .number = number,
-                              .now_ms = now_ms, .with_metadata = with_metadata};
+    *t = (struct transaction){.table = table,
+                              .settings = settings,
+                              .target = target,
+                              .number = number,
+                              .now_ms = now_ms,
+                              .with_metadata = with_metadata};
     t->batch = sample_batch_new();
     if (t->batch == NULL)
         return NOMEM;

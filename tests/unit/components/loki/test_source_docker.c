@@ -42,10 +42,12 @@ static const char *config_of(const char *id, const char *more)
              "test.sink \"out\" { }\n"
              "discovery.relabel \"r\" {\n targets = []\n"
              " rule {\n source_labels = [\"__meta_docker_container_log_stream\"]\n target_label = \"stream\"\n }\n"
-             " rule {\n source_labels = [\"__meta_docker_container_name\"]\n regex = \"/(.*)\"\n target_label = \"container\"\n }\n"
+             " rule {\n source_labels = [\"__meta_docker_container_name\"]\n regex = \"/(.*)\"\n target_label = "
+             "\"container\"\n }\n"
              "}\n"
              "loki.source.docker \"d\" {\n host = \"tcp://127.0.0.1:%u\"\n"
-             " targets = [{\"__meta_docker_container_id\" = \"%s\", \"__meta_docker_container_name\" = \"/web\", \"job\" = \"j\"}]\n"
+             " targets = [{\"__meta_docker_container_id\" = \"%s\", \"__meta_docker_container_name\" = \"/web\", "
+             "\"job\" = \"j\"}]\n"
              " relabel_rules = discovery.relabel.r.rules\n forward_to = [test.sink.out.receiver]\n"
              " refresh_interval = \"50ms\"\n %s\n}\n",
              (unsigned)http_server_port(fake.server), id, more);
@@ -173,10 +175,12 @@ static void containers_labelled_off_are_left_out(void **state)
     struct world w;
 
     (void)state;
-    fake.inspected = "{\"Config\":{\"Tty\":false,\"Labels\":{\"hyagent.logs\":\"false\"}},\"State\":{\"Running\":true}}";
+    fake.inspected =
+        "{\"Config\":{\"Tty\":false,\"Labels\":{\"hyagent.logs\":\"false\"}},\"State\":{\"Running\":true}}";
     fake_line(1, AT("1") "secret\n");
     begin(&w, "");
-    wait_until(was_inspected, (void *)(uintptr_t)("/containers/" FAKE_ID "/json since=\n/v1.43/containers/" FAKE_ID "/json"));
+    wait_until(was_inspected,
+               (void *)(uintptr_t)("/containers/" FAKE_ID "/json since=\n/v1.43/containers/" FAKE_ID "/json"));
     assert_int_equal(sink_count(), 0);
     assert_int_equal(fake.n_logs, 0);
     world_end(&w);
@@ -188,7 +192,8 @@ static void a_host_that_is_none_is_refused(void **state)
 
     (void)state;
     world_begin(&w, types, storage);
-    assert_false(world_load(&w, "loki.source.docker \"d\" {\n host = \"ssh://x\"\n targets = []\n forward_to = []\n}\n"));
+    assert_false(
+        world_load(&w, "loki.source.docker \"d\" {\n host = \"ssh://x\"\n targets = []\n forward_to = []\n}\n"));
     assert_non_null(strstr(w.errors, "scheme"));
     world_end(&w);
 }
