@@ -14,9 +14,10 @@
 #include "agent/ui/admin.h"
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-enum { FLUSH_MS = 5000, STOP_MARGIN_MS = 500, MAX_ALLOWED_HOSTS = 64 };
+enum { FLUSH_MS = 5000, STOP_MARGIN_MS = 500, MAX_ALLOWED_HOSTS = 64, MOST_DESCRIPTORS = 1 << 20 };
 
 struct run {
     struct run_args args;
@@ -319,6 +320,18 @@ static void split_hosts(struct run *r)
     }
 }
 
+/* As many descriptors as we may have: gRPC's listener does not come back from running out of them (docs/security.md).
+ */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max < MOST_DESCRIPTORS ? limit.rlim_max : MOST_DESCRIPTORS;
+    (void)setrlimit(RLIMIT_NOFILE, &limit); /* refused: the old limit stays */
+}
+
 static enum code open_all(struct run *r, struct error *err)
 {
     char *storage_path = mem_strdup(r->args.storage_path);
@@ -328,6 +341,7 @@ static enum code open_all(struct run *r, struct error *err)
     while (len > 1 && storage_path[len - 1] == '/')
         storage_path[--len] = '\0';
     r->args.storage_path = storage_path;
+    raise_descriptor_limit();
     budget_set_limit(r->args.memory_limit != 0 ? r->args.memory_limit : budget_detect_limit());
     rc = storage_open(&r->storage, storage_path, err);
     if (rc == OK)

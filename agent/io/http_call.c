@@ -6,7 +6,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-enum { DISCARD_FACTOR = 2 };
+enum { DISCARD_FACTOR = 2, FIRST_BODY_BYTES = 64 * 1024 };
 
 struct collect {
     struct http_call *call;
@@ -253,8 +253,10 @@ static enum MHD_Result take_body(struct http_call *c, struct slice data)
     c->seen_bytes += data.len;
     if (is_answered(c))
         return c->seen_bytes > (uint64_t)c->server->options.max_body_bytes * DISCARD_FACTOR ? MHD_NO : MHD_YES;
+    /* not all of an announced length at once: a client could take the memory by announcing alone */
     if (!c->is_too_large && c->body.len == 0 && c->has_content_length && c->content_length <= c->max_body &&
-        buf_reserve(&c->body, (size_t)c->content_length) != OK)
+        buf_reserve(&c->body, c->content_length < FIRST_BODY_BYTES ? (size_t)c->content_length : FIRST_BODY_BYTES) !=
+            OK)
         return MHD_NO;
     if (!c->is_too_large && buf_add(&c->body, data) != OK) {
         c->is_too_large = true;

@@ -245,8 +245,11 @@ enum code admin_start(struct admin **out, const struct admin_options *options, s
 {
     struct admin *a = mem_zalloc(sizeof *a);
     struct http_handler handler = {.self = a, .on_request = on_request};
-    struct http_server_options server = {
-        .listen = options->listen, .max_body_bytes = 64 * 1024, .max_connections = 256, .body_timeout_s = 10};
+    struct http_server_options server = {.listen = options->listen,
+                                         .max_body_bytes = 64 * 1024,
+                                         .max_connections = 256,
+                                         .idle_timeout_s = 10,
+                                         .body_timeout_s = 10};
     struct slice prefix = options->path_prefix;
 
     *out = NULL;

@@ -16,6 +16,27 @@ static struct {
     unsigned n_logs;
 } fake = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
+/* The server's threads read what is set. */
+static inline void fake_set(const char **field, const char *value)
+{
+    pthread_mutex_lock(&fake.lock);
+    *field = value;
+    pthread_mutex_unlock(&fake.lock);
+}
+
+/* Number of times logs were asked for since the last call with is_reset. */
+static inline unsigned fake_logs_asked(bool is_reset)
+{
+    unsigned n;
+
+    pthread_mutex_lock(&fake.lock);
+    n = fake.n_logs;
+    if (is_reset)
+        fake.n_logs = 0;
+    pthread_mutex_unlock(&fake.lock);
+    return n;
+}
+
 static inline void fake_line(int source, const char *text)
 {
     size_t n = strlen(text);

@@ -150,6 +150,7 @@ enum code grpc_listener_start(struct grpc_listener **out, struct core *core, con
     struct rpc_server_options options = {
         .listen = args->endpoint,
         .max_recv_bytes = args->max_recv_msg_size,
+        .n_threads = 4, /* one thread lets a flood of resets starve everybody (docs/security.md) */
         .max_concurrent_streams =
             (unsigned)(args->max_concurrent_streams < 100000 ? args->max_concurrent_streams : 100000),
         .keepalive_time_ms = ms(args->keepalive.parameters.time_ns),

@@ -140,7 +140,7 @@ static const struct river_field filesystem_fields[] = {
     {.name = "fs_types_exclude",
      .kind = RIVER_STRING,
      .offset = FS(fs_types_exclude),
-     .def = "\"^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|tmpfs|fusectl|hugetlbfs|iso9660|"
+     .def = "\"^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|iso9660|"
             "mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|sysfs|tracefs)$\"",
      .doc = "Regular expression of file system types to leave out."},
     {.name = "mount_points_exclude",

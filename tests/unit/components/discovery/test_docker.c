@@ -91,9 +91,10 @@ static void containers_become_targets(void **state)
         struct world w;
 
         fake_begin();
-        fake.networks = rows[i].networks;
-        fake.list = rows[i].list;
-        fake.inspected = "{\"LogPath\":\"/c/x-json.log\",\"HostConfig\":{\"LogConfig\":{\"Type\":\"json-file\"}}}";
+        fake_set(&fake.networks, rows[i].networks);
+        fake_set(&fake.list, rows[i].list);
+        fake_set(&fake.inspected,
+                 "{\"LogPath\":\"/c/x-json.log\",\"HostConfig\":{\"LogConfig\":{\"Type\":\"json-file\"}}}");
         load(&w, rows[i].more);
         print_message("%s\n", rows[i].name);
         wait_until(has_targets, (void *)(uintptr_t)rows[i].want);
@@ -108,10 +109,12 @@ static void what_is_to_be_left_out_has_no_log_path_and_stays_a_target(void **sta
 
     (void)state;
     fake_begin();
-    fake.list =
-        "[{\"Id\":\"" FAKE_ID "\",\"Names\":[\"/web\"],\"State\":\"running\",\"Labels\":{\"hyagent.logs\":\"false\"},"
-        "\"HostConfig\":{\"NetworkMode\":\"b\"},\"Ports\":[],\"NetworkSettings\":{\"Networks\":{" FRONT "}}}]";
-    fake.inspected = "{\"LogPath\":\"/c/x-json.log\",\"HostConfig\":{\"LogConfig\":{\"Type\":\"json-file\"}}}";
+    fake_set(&fake.list,
+             "[{\"Id\":\"" FAKE_ID
+             "\",\"Names\":[\"/web\"],\"State\":\"running\",\"Labels\":{\"hyagent.logs\":\"false\"},"
+             "\"HostConfig\":{\"NetworkMode\":\"b\"},\"Ports\":[],\"NetworkSettings\":{\"Networks\":{" FRONT "}}}]");
+    fake_set(&fake.inspected,
+             "{\"LogPath\":\"/c/x-json.log\",\"HostConfig\":{\"LogConfig\":{\"Type\":\"json-file\"}}}");
     load(&w, "log_paths = true");
     wait_until(
         has_targets,

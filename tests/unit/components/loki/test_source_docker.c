@@ -21,7 +21,7 @@ static int set_up(void **state)
     snprintf(storage, sizeof storage, "%s/data", folder);
     sink.holds = false;
     fake_begin();
-    fake.inspected = ENDED;
+    fake_set(&fake.inspected, ENDED);
     return mkdir(storage, 0700);
 }
 
@@ -87,9 +87,7 @@ static bool was_read_twice(void *arg)
     bool is;
 
     (void)arg;
-    pthread_mutex_lock(&fake.lock);
-    is = fake.n_logs >= 2;
-    pthread_mutex_unlock(&fake.lock);
+    is = fake_logs_asked(false) >= 2;
     return is;
 }
 
@@ -105,7 +103,7 @@ static void a_restart_goes_on_behind_the_last_line_of_each_stream(void **state)
     world_end(&w);
     fake_line(2, AT("4") "late on stderr\n"); /* older than what stdout had, and new all the same */
     fake_line(1, AT("6") "two\n");
-    fake.n_logs = 0;
+    (void)fake_logs_asked(true);
     begin(&w, "");
     wait_lines(3);
     wait_until(was_read_twice, NULL);
@@ -139,7 +137,7 @@ static void a_proxy_that_keeps_the_version_gets_paths_without_one(void **state)
     struct world w;
 
     (void)state;
-    fake.version = NULL;
+    fake_set(&fake.version, NULL);
     fake_line(1, AT("1") "one\n");
     begin(&w, "");
     wait_lines(1);
@@ -157,9 +155,7 @@ static void a_container_started_again_is_read_on(void **state)
     wait_lines(1);
     wait_until(was_read_twice, NULL);
     fake_line(1, AT("2") "second life\n");
-    pthread_mutex_lock(&fake.lock);
-    fake.inspected = "{\"Config\":{\"Tty\":false},\"State\":{\"Running\":false,\"StartedAt\":\"b\"}}";
-    pthread_mutex_unlock(&fake.lock);
+    fake_set(&fake.inspected, "{\"Config\":{\"Tty\":false},\"State\":{\"Running\":false,\"StartedAt\":\"b\"}}");
     wait_lines(2);
     assert_string_equal(sink.lines[1].line, "second life");
     world_end(&w);
@@ -175,14 +171,14 @@ static void containers_labelled_off_are_left_out(void **state)
     struct world w;
 
     (void)state;
-    fake.inspected =
-        "{\"Config\":{\"Tty\":false,\"Labels\":{\"hyagent.logs\":\"false\"}},\"State\":{\"Running\":true}}";
+    fake_set(&fake.inspected,
+             "{\"Config\":{\"Tty\":false,\"Labels\":{\"hyagent.logs\":\"false\"}},\"State\":{\"Running\":true}}");
     fake_line(1, AT("1") "secret\n");
     begin(&w, "");
     wait_until(was_inspected,
                (void *)(uintptr_t)("/containers/" FAKE_ID "/json since=\n/v1.43/containers/" FAKE_ID "/json"));
     assert_int_equal(sink_count(), 0);
-    assert_int_equal(fake.n_logs, 0);
+    assert_int_equal(fake_logs_asked(false), 0);
     world_end(&w);
 }
 
