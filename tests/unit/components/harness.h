@@ -42,8 +42,8 @@ static struct bench {
 
     struct buf text;             /* what the sinks got, a line per item */
     uint32_t n_items, n_batches; /* likewise */
-    enum outcome outcome;        /* how the sinks settle */
-    bool is_holding;             /* they wait for bench_release */
+    _Atomic int outcome;         /* enum outcome: how the sinks settle; set while loops run */
+    _Atomic bool is_holding;             /* they wait for bench_release */
     struct batch *held[BENCH_HELD];
     size_t n_held;
 
@@ -127,7 +127,9 @@ struct bench_component {
 
 static void bench_finish(struct batch *take)
 {
-    batch_settle(take, "test.sink", bench.outcome, DROP_REJECTED, bench.outcome == SETTLED_REJECTED ? "no" : NULL);
+    enum outcome outcome = (enum outcome)bench.outcome;
+
+    batch_settle(take, "test.sink", outcome, DROP_REJECTED, outcome == SETTLED_REJECTED ? "no" : NULL);
     batch_unref(take);
 }
 
