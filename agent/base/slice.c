@@ -29,6 +29,15 @@ bool slice_eq_nocase(struct slice a, struct slice b)
     return true;
 }
 
+bool slice_eq_secret(struct slice secret, struct slice given)
+{
+    unsigned char difference = secret.len == given.len ? 0 : 1;
+
+    for (size_t i = 0; i < secret.len; i++)
+        difference |= (unsigned char)(secret.ptr[i] ^ (given.len != 0 ? given.ptr[i % given.len] : 1));
+    return difference == 0;
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || (c >= '\t' && c <= '\r');

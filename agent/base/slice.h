@@ -63,7 +63,9 @@ static inline struct slice slice_head(struct slice s, size_t len)
 /* Order by bytes, shorter first on a tie: -1, 0, 1. */
 int slice_cmp(struct slice a, struct slice b);
 bool slice_eq_nocase(struct slice a, struct slice b); /* ASCII only */
-struct slice slice_trim(struct slice s);              /* ASCII white space on both ends */
+/* For secrets: takes the same time wherever the first difference is (what it tells is whether the lengths agree). */
+bool slice_eq_secret(struct slice secret, struct slice given);
+struct slice slice_trim(struct slice s); /* ASCII white space on both ends */
 /* Index of the first c, or s.len. */
 size_t slice_find(struct slice s, char c);
 /* Index of the first occurrence of needle, or s.len. */

@@ -28,16 +28,6 @@ static enum code add_headers(void *self, struct otel_headers *out, struct error 
     return OK;
 }
 
-/* Takes the same time wherever the first difference is. */
-static bool is_equal_in_constant_time(struct slice a, struct slice b)
-{
-    unsigned char difference = a.len == b.len ? 0 : 1;
-
-    for (size_t i = 0; i < a.len; i++)
-        difference |= (unsigned char)(a.ptr[i] ^ (b.len != 0 ? b.ptr[i % b.len] : 1));
-    return difference == 0;
-}
-
 static enum code verify(void *self, const struct otel_request *request, struct error *err)
 {
     struct component *c = self;
@@ -46,7 +36,7 @@ static enum code verify(void *self, const struct otel_request *request, struct e
 
     /* the scheme in any case (RFC 9110, 11.1) */
     if (slice_eq_nocase(slice_head(given, scheme.len), scheme) &&
-        is_equal_in_constant_time(wanted, slice_from(given, scheme.len)))
+        slice_eq_secret(wanted, slice_from(given, scheme.len)))
         return OK;
     return error_set(err, INVALID, "%s", given.len == 0 ? "no Authorization header" : "wrong user name or password");
 }

@@ -143,9 +143,21 @@ static void floats_are_read_whole_or_refused(void **state)
     assert_false(slice_to_f64(slice_make(long_number, sizeof long_number), &value));
 }
 
+static void secrets_are_equal_only_when_all_of_them_is(void **state)
+{
+    (void)state;
+    assert_true(slice_eq_secret(SLICE_LIT("secret"), SLICE_LIT("secret")));
+    assert_true(slice_eq_secret(SLICE_LIT(""), SLICE_LIT("")));
+    assert_false(slice_eq_secret(SLICE_LIT("secret"), SLICE_LIT("secreT")));
+    assert_false(slice_eq_secret(SLICE_LIT("secret"), SLICE_LIT("secretsecret")));
+    assert_false(slice_eq_secret(SLICE_LIT("secretsecret"), SLICE_LIT("secret")));
+    assert_false(slice_eq_secret(SLICE_LIT("secret"), (struct slice){0}));
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(secrets_are_equal_only_when_all_of_them_is),
         cmocka_unit_test(order_is_by_bytes_then_by_length),
         cmocka_unit_test(equality_and_affixes),
         cmocka_unit_test(parts_never_leave_the_slice),
