@@ -106,13 +106,25 @@ def test_image_is_small_hardened_and_healthy_within_5_seconds(ctx):
         *[default_of(c) for c in service["command"]],
     )
     ctx.on_exit(lambda: ctx.log(docker("logs", name, check=False).stderr[-4000:]))
+    def is_healthy():
+        check = service["healthcheck"]["test"][1:]
+        r = docker("exec", name, *check, check=False)
+        if "OCI runtime exec failed" in r.stdout + r.stderr:
+            # a dockerd inside a plain chroot cannot exec: the same program asks from the container's network
+            pid = str(d.inspect(name)["State"]["Pid"])
+            command = ["nsenter", "-t", pid, "-n", str(ctx.release), *check[1:]]
+            r = subprocess.run(command, capture_output=True, text=True, timeout=10)
+        assert r.returncode == 0, f"exit {r.returncode}: {r.stdout.strip()} {r.stderr.strip()}"
+        return True
+
     wait_for(
-        lambda: docker("exec", name, *service["healthcheck"]["test"][1:], check=False).returncode == 0,
+        is_healthy,
         5,
         "the image's own health check succeeds",
     )
     ctx.log(f"healthy after {time.monotonic() - began:.1f} s")
-    assert docker("exec", name, "/bin/sh", "-c", "true", check=False).returncode != 0, "there is a shell in the image"
+    shell = docker("run", "--rm", "--network", "none", "--entrypoint", "/bin/sh", IMAGE, "-c", "true", check=False)
+    assert shell.returncode != 0, "there is a shell in the image"
     state = d.inspect(name)
     pid = state["State"]["Pid"]
     status = dict(line.split(":\t", 1) for line in open(f"/proc/{pid}/status").read().splitlines() if ":\t" in line)
