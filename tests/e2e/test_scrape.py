@@ -496,6 +496,10 @@ def test_exporter_unix_says_what_node_exporter_says(ctx):
         """
 prometheus.exporter.unix "m" {
   set_collectors = ["cpu", "meminfo", "filesystem", "diskstats", "netdev", "loadavg", "uname"]
+  // as Debian's node_exporter is set
+  filesystem {
+    mount_points_exclude = "^/(dev|proc|run|sys|mnt|media|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)"
+  }
 }
 """
         + river.scrape(
