@@ -142,3 +142,13 @@ void mem_free_secret(void *ptr, size_t len)
     explicit_bzero(ptr, len);
     mem_free(ptr);
 }
+
+struct slice mem_slice(struct slice s)
+{
+    return slice_make(mem_strndup(s), s.len);
+}
+
+void mem_free_slice(struct slice s)
+{
+    mem_free((void *)(uintptr_t)s.ptr);
+}

@@ -17,6 +17,9 @@ void *mem_array(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
 char *mem_strdup(const char *s) __attribute__((malloc, returns_nonnull));
 /* NUL-terminated copy. */
 char *mem_strndup(struct slice s) __attribute__((malloc, returns_nonnull));
+/* The same as a slice; mem_free_slice frees it (the empty slice is fine). */
+struct slice mem_slice(struct slice s);
+void mem_free_slice(struct slice s);
 /* printf into a fresh string. */
 char *mem_printf(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((malloc, returns_nonnull));
 

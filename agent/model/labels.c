@@ -379,3 +379,17 @@ struct slice label_name_sanitize(struct arena *arena, struct slice name)
         to[lead + i] = is_name_char(name.ptr[i]) ? name.ptr[i] : '_';
     return slice_make(to, name.len + lead);
 }
+
+char *labels_position_key(const struct labels *l)
+{
+    struct buf text;
+
+    buf_init(&text, LIMIT_LOG_ENTRY_BYTES);
+    (void)buf_add_char(&text, '{');
+    for (uint32_t i = 0; i < l->n; i++) {
+        (void)buf_printf(&text, "%s%.*s=", i != 0 ? ", " : "", SLICE_ARG(l->pairs[i].name));
+        label_value_write(l->pairs[i].value, &text);
+    }
+    (void)buf_add_char(&text, '}');
+    return buf_take(&text, NULL);
+}

@@ -32,6 +32,8 @@ struct slice labels_get(const struct labels *l, struct slice name);
 size_t labels_interned_count(void);
 /* {a="1",b="2"} as Loki and Prometheus write it, values escaped as Go's %q does for \ " and newline. */
 enum code labels_write(const struct labels *l, struct buf *out);
+/* As Go's model.LabelSet prints it, which is how Alloy keys positions: {a="b", c="d"}. For mem_free. */
+char *labels_position_key(const struct labels *l);
 
 /* "v" with quotes, escaped as Go's %q has it for ASCII. Look at out->is_full. */
 void label_value_write(struct slice value, struct buf *out);

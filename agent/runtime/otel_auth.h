@@ -25,6 +25,9 @@ struct otel_request {
     void *self;
 };
 
+/* name in lower case, in place: how gRPC and HTTP/2 want header names. */
+void otel_header_lower(char *name);
+
 struct otel_auth {
     const char *id; /* of the component */
     void *self;

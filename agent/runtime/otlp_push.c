@@ -12,6 +12,13 @@ enum {
 
 /* ---- headers ---- */
 
+void otel_header_lower(char *name)
+{
+    for (; *name != '\0'; name++)
+        if (*name >= 'A' && *name <= 'Z')
+            *name = (char)(*name + ('a' - 'A'));
+}
+
 void otlp_headers_init(struct otlp_headers *h, const struct river_map *headers, struct otel_auth *auth)
 {
     *h = (struct otlp_headers){.auth = auth};
@@ -20,9 +27,7 @@ void otlp_headers_init(struct otlp_headers *h, const struct river_map *headers, 
     for (size_t i = 0; i < headers->n && h->n < OTEL_AUTH_HEADERS_MAX; i++) {
         char *name = arena_strndup(&h->arena, headers->items[i].name);
 
-        for (char *c = name; *c != '\0'; c++)
-            if (*c >= 'A' && *c <= 'Z')
-                *c = (char)(*c + ('a' - 'A'));
+        otel_header_lower(name);
         h->items[h->n++] = (struct otel_header){slice_str(name), arena_copy(&h->arena, headers->items[i].value)};
     }
 }

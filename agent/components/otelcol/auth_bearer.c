@@ -54,9 +54,7 @@ static enum code create(void **out, struct host *host, const void *args, struct 
 
     (void)err;
     c->name = mem_strndup(a->header);
-    for (char *p = c->name; *p != '\0'; p++)
-        if (*p >= 'A' && *p <= 'Z')
-            *p = (char)(*p + ('a' - 'A'));
+    otel_header_lower(c->name);
     c->value = mem_printf("%.*s%s%.*s", (int)a->scheme.len, a->scheme.len != 0 ? a->scheme.ptr : "",
                           a->scheme.len != 0 ? " " : "", (int)a->token.text.len,
                           a->token.text.len != 0 ? a->token.text.ptr : "");

@@ -103,9 +103,7 @@ static enum code create(void **out, struct host *host, const void *args, struct 
         struct header *h = &c->headers[c->n++];
 
         h->name = mem_strndup(list[i].key);
-        for (char *p = h->name; *p != '\0'; p++)
-            if (*p >= 'A' && *p <= 'Z')
-                *p = (char)(*p + ('a' - 'A'));
+        otel_header_lower(h->name);
         h->value = mem_strndup(list[i].value.text);
         h->action = (enum action)list[i].action;
     }

@@ -1,16 +1,6 @@
 #include "agent/base/mem.h"
 #include "agent/components/loki/process/process.h"
 
-struct slice own_slice(struct slice s)
-{
-    return slice_make(mem_strndup(s), s.len);
-}
-
-void disown_slice(struct slice s)
-{
-    mem_free((void *)(uintptr_t)s.ptr);
-}
-
 void entry_init(struct entry *e, struct arena *arena, const struct log_entry *from, const struct labels *labels,
                 struct ticket *ticket)
 {

@@ -130,8 +130,8 @@ static enum verdict json_run(void *self, struct entry *e, struct pipeline *p)
 static void wanted_release(struct wanted *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        disown_slice(list[i].name);
-        disown_slice(list[i].key);
+        mem_free_slice(list[i].name);
+        mem_free_slice(list[i].key);
         jmespath_free(list[i].path);
     }
     mem_free(list);
@@ -142,7 +142,7 @@ static void json_release(void *self)
     struct json_stage *s = self;
 
     wanted_release(s->list, s->n);
-    disown_slice(s->source);
+    mem_free_slice(s->source);
     metric_unref(s->dropped);
     mem_free(s);
 }
@@ -153,7 +153,7 @@ enum code stage_json_build(struct pipeline *p, const void *args, struct error *e
     struct json_stage *s = mem_zalloc(sizeof *s);
     enum code rc = OK;
 
-    s->source = own_slice(a->source);
+    s->source = mem_slice(a->source);
     s->drop_malformed = a->drop_malformed;
     if (a->drop_malformed)
         s->dropped = pipeline_drop_counter(p, SLICE_LIT("malformed"));
@@ -163,12 +163,12 @@ enum code stage_json_build(struct pipeline *p, const void *args, struct error *e
         struct wanted *w = &s->list[s->n++];
         struct slice expression = pair->value.len != 0 ? pair->value : pair->name;
 
-        w->name = own_slice(pair->name);
+        w->name = mem_slice(pair->name);
         rc = jmespath_compile(&w->path, expression, err);
         if (rc != OK)
             error_prefix(err, "expression of \"%.*s\"", SLICE_ARG(pair->name));
         if (rc == OK && jmespath_plain_name(w->path).len != 0) {
-            w->key = own_slice(jmespath_plain_name(w->path));
+            w->key = mem_slice(jmespath_plain_name(w->path));
             jmespath_free(w->path);
             w->path = NULL;
         }
@@ -215,7 +215,7 @@ static void logfmt_release(void *self)
     struct logfmt_stage *s = self;
 
     wanted_release(s->list, s->n);
-    disown_slice(s->source);
+    mem_free_slice(s->source);
     mem_free(s);
 }
 
@@ -225,13 +225,13 @@ enum code stage_logfmt_build(struct pipeline *p, const void *args, struct error 
     struct logfmt_stage *s = mem_zalloc(sizeof *s);
 
     (void)err;
-    s->source = own_slice(a->source);
+    s->source = mem_slice(a->source);
     s->list = mem_array(a->mapping.n, sizeof *s->list);
     for (size_t i = 0; i < a->mapping.n; i++) {
         const struct river_pair *pair = &a->mapping.items[i];
 
-        s->list[s->n].name = own_slice(pair->name);
-        s->list[s->n++].key = own_slice(pair->value.len != 0 ? pair->value : pair->name);
+        s->list[s->n].name = mem_slice(pair->name);
+        s->list[s->n++].key = mem_slice(pair->value.len != 0 ? pair->value : pair->name);
     }
     (void)pipeline_add(p, logfmt_run, logfmt_release, s);
     return OK;
@@ -275,7 +275,7 @@ static void regex_release(void *self)
     struct regex_stage *s = self;
 
     regex_free(s->regex);
-    disown_slice(s->source);
+    mem_free_slice(s->source);
     mem_free(s);
 }
 
@@ -292,7 +292,7 @@ enum code stage_regex_build(struct pipeline *p, const void *args, struct error *
         mem_free(s);
         return rc;
     }
-    s->source = own_slice(a->source);
+    s->source = mem_slice(a->source);
     s->labels_from_groups = a->labels_from_groups;
     (void)pipeline_add(p, regex_run, regex_release, s);
     return OK;

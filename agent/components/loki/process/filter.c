@@ -81,10 +81,10 @@ static void drop_release(void *self)
     struct drop_stage *s = self;
 
     for (size_t i = 0; i < s->n_sources; i++)
-        disown_slice(s->sources[i]);
+        mem_free_slice(s->sources[i]);
     mem_free(s->sources);
-    disown_slice(s->separator);
-    disown_slice(s->value);
+    mem_free_slice(s->separator);
+    mem_free_slice(s->value);
     regex_free(s->regex);
     metric_unref(s->dropped);
     mem_free(s);
@@ -105,10 +105,10 @@ enum code stage_drop_build(struct pipeline *p, const void *args, struct error *e
     s->sources = mem_array(a->source.len + 1, sizeof *s->sources);
     while (rest.len != 0) { /* "a,b": joined by separator */
         (void)slice_cut(rest, ',', &one, &rest);
-        s->sources[s->n_sources++] = own_slice(slice_trim(one));
+        s->sources[s->n_sources++] = mem_slice(slice_trim(one));
     }
-    s->separator = own_slice(a->separator);
-    s->value = own_slice(a->value);
+    s->separator = mem_slice(a->separator);
+    s->value = mem_slice(a->value);
     s->has_value = a->has_value;
     s->older_than_ns = a->older_than_ns;
     s->longer_than = a->longer_than;

@@ -7,11 +7,11 @@ static enum code copy_pairs(const struct entry *e, struct held *h)
 {
     h->meta = mem_array(e->n_meta, sizeof *h->meta);
     for (size_t i = 0; i < e->n_meta; i++)
-        h->meta[h->n_meta++] = (struct label){own_slice(e->meta[i].name), own_slice(e->meta[i].value)};
+        h->meta[h->n_meta++] = (struct label){mem_slice(e->meta[i].name), mem_slice(e->meta[i].value)};
     h->found = mem_array(e->n_found, sizeof *h->found);
     for (size_t i = 0; i < e->n_found; i++)
         h->found[h->n_found++] =
-            (struct extracted){own_slice(e->found[i].name), own_slice(e->found[i].value), e->found[i].is_null};
+            (struct extracted){mem_slice(e->found[i].name), mem_slice(e->found[i].value), e->found[i].is_null};
     return OK;
 }
 
@@ -97,12 +97,12 @@ void held_free(struct held *h)
     if (h == NULL)
         return;
     for (size_t i = 0; i < h->n_meta; i++) {
-        disown_slice(h->meta[i].name);
-        disown_slice(h->meta[i].value);
+        mem_free_slice(h->meta[i].name);
+        mem_free_slice(h->meta[i].value);
     }
     for (size_t i = 0; i < h->n_found; i++) {
-        disown_slice(h->found[i].name);
-        disown_slice(h->found[i].value);
+        mem_free_slice(h->found[i].name);
+        mem_free_slice(h->found[i].value);
     }
     mem_free(h->meta);
     mem_free(h->found);

@@ -15,8 +15,8 @@ static void release(void *self)
     struct label_stage *s = self;
 
     for (size_t i = 0; i < s->n; i++) {
-        disown_slice(s->pairs[i].name);
-        disown_slice(s->pairs[i].value);
+        mem_free_slice(s->pairs[i].name);
+        mem_free_slice(s->pairs[i].value);
     }
     mem_free(s->pairs);
     regex_free(s->regex);
@@ -32,8 +32,8 @@ static struct label_stage *from_map(const struct river_map *values, bool fill_em
     for (size_t i = 0; i < values->n; i++) {
         struct slice value = values->items[i].value;
 
-        s->pairs[s->n++] = (struct label){own_slice(values->items[i].name),
-                                          own_slice(value.len == 0 && fill_empty ? values->items[i].name : value)};
+        s->pairs[s->n++] = (struct label){mem_slice(values->items[i].name),
+                                          mem_slice(value.len == 0 && fill_empty ? values->items[i].name : value)};
     }
     return s;
 }
@@ -44,7 +44,7 @@ static struct label_stage *from_names(const struct river_strings *names)
 
     s->pairs = mem_array(names->n, sizeof *s->pairs);
     for (size_t i = 0; i < names->n; i++)
-        s->pairs[s->n++] = (struct label){own_slice(names->items[i]), own_slice((struct slice){0})};
+        s->pairs[s->n++] = (struct label){mem_slice(names->items[i]), mem_slice((struct slice){0})};
     return s;
 }
 
@@ -274,9 +274,9 @@ static void tenant_release(void *self)
 {
     struct tenant_stage *s = self;
 
-    disown_slice(s->label);
-    disown_slice(s->source);
-    disown_slice(s->value);
+    mem_free_slice(s->label);
+    mem_free_slice(s->source);
+    mem_free_slice(s->value);
     mem_free(s);
 }
 
@@ -288,9 +288,9 @@ enum code stage_tenant_build(struct pipeline *p, const void *args, struct error 
     if ((a->label.len != 0) + (a->source.len != 0) + (a->value.len != 0) != 1)
         return error_set(err, INVALID, "exactly one of label, source and value must be given");
     s = mem_zalloc(sizeof *s);
-    s->label = own_slice(a->label);
-    s->source = own_slice(a->source);
-    s->value = own_slice(a->value);
+    s->label = mem_slice(a->label);
+    s->source = mem_slice(a->source);
+    s->value = mem_slice(a->value);
     (void)pipeline_add(p, tenant_run, tenant_release, s);
     return OK;
 }

@@ -216,6 +216,4 @@ struct process_args {
 };
 extern const struct river_block process_args_block;
 
-struct slice own_slice(struct slice s); /* heap copy */
-void disown_slice(struct slice s);
 #endif

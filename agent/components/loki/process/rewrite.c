@@ -139,8 +139,8 @@ static void replace_release(void *self)
 
     regex_free(s->regex);
     gotemplate_free(s->with);
-    disown_slice(s->fixed);
-    disown_slice(s->source);
+    mem_free_slice(s->fixed);
+    mem_free_slice(s->source);
     metric_unref(s->too_long);
     mem_free(s);
 }
@@ -151,8 +151,8 @@ enum code stage_replace_build(struct pipeline *p, const void *args, struct error
     struct replace_stage *s = mem_zalloc(sizeof *s);
     enum code rc = regex_compile(&s->regex, a->expression, REGEX_PLAIN, err);
 
-    s->source = own_slice(a->source);
-    s->fixed = own_slice(a->replace);
+    s->source = mem_slice(a->source);
+    s->fixed = mem_slice(a->replace);
     if (rc == OK && regex_group_count(s->regex) >= MAX_GROUPS)
         rc = error_set(err, INVALID, "more than %d groups", MAX_GROUPS - 1);
     if (rc == OK && slice_find_slice(a->replace, SLICE_LIT("{{")) != a->replace.len)
@@ -199,7 +199,7 @@ static void template_release(void *self)
     struct template_stage *s = self;
 
     gotemplate_free(s->template_);
-    disown_slice(s->source);
+    mem_free_slice(s->source);
     mem_free(s);
 }
 
@@ -209,7 +209,7 @@ enum code stage_template_build(struct pipeline *p, const void *args, struct erro
     struct template_stage *s = mem_zalloc(sizeof *s);
     enum code rc = gotemplate_compile(&s->template_, a->template_text, err);
 
-    s->source = own_slice(a->source);
+    s->source = mem_slice(a->source);
     if (rc != OK) {
         template_release(s);
         return rc;
@@ -240,7 +240,7 @@ static void output_release(void *self)
 {
     struct output_stage *s = self;
 
-    disown_slice(s->source);
+    mem_free_slice(s->source);
     mem_free(s);
 }
 
@@ -249,7 +249,7 @@ enum code stage_output_build(struct pipeline *p, const void *args, struct error 
     struct output_stage *s = mem_zalloc(sizeof *s);
 
     (void)err;
-    s->source = own_slice(((const struct output_args *)args)->source);
+    s->source = mem_slice(((const struct output_args *)args)->source);
     (void)pipeline_add(p, output_run, output_release, s);
     return OK;
 }
@@ -298,7 +298,7 @@ static void timestamp_release(void *self)
 
     for (size_t i = 0; i < s->n_formats; i++)
         timefmt_free(s->formats[i]);
-    disown_slice(s->source);
+    mem_free_slice(s->source);
     mem_free(s);
 }
 
@@ -308,7 +308,7 @@ enum code stage_timestamp_build(struct pipeline *p, const void *args, struct err
     struct timestamp_stage *s = mem_zalloc(sizeof *s);
     enum code rc = OK;
 
-    s->source = own_slice(a->source);
+    s->source = mem_slice(a->source);
     s->is_fudging = a->on_failure == TIMESTAMP_FUDGE;
     s->zone = tz_utc();
     if (a->location.len != 0)

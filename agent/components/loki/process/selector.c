@@ -92,7 +92,7 @@ static enum code read_name(struct cursor *c, struct slice *out, struct error *er
         c->at++;
     if (!label_name_is_legacy(slice_make(c->text.ptr + from, c->at - from)))
         return syntax(c, "a label name", err);
-    *out = own_slice(slice_make(c->text.ptr + from, c->at - from));
+    *out = mem_slice(slice_make(c->text.ptr + from, c->at - from));
     return OK;
 }
 
@@ -195,8 +195,8 @@ enum code selector_parse(struct selector **out, struct slice text, struct error 
 static void release_list(struct matcher *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        disown_slice(list[i].name);
-        disown_slice(list[i].value);
+        mem_free_slice(list[i].name);
+        mem_free_slice(list[i].value);
         regex_free(list[i].regex);
     }
     mem_free(list);

@@ -80,21 +80,6 @@ static void on_ended(void *arg, struct tailer *t)
 /* --- targets --------------------------------------------------------------------------------------------------------
  */
 
-/* As Go's model.LabelSet prints it, which is how Alloy keys positions: {a="b", c="d"}. */
-static char *labels_text(const struct labels *l)
-{
-    struct buf text;
-
-    buf_init(&text, LIMIT_LOG_ENTRY_BYTES);
-    (void)buf_add_char(&text, '{');
-    for (uint32_t i = 0; i < l->n; i++) {
-        (void)buf_printf(&text, "%s%.*s=", i != 0 ? ", " : "", SLICE_ARG(l->pairs[i].name));
-        label_value_write(l->pairs[i].value, &text);
-    }
-    (void)buf_add_char(&text, '}');
-    return buf_take(&text, NULL);
-}
-
 static struct slice target_get(const struct river_map *target, const char *name)
 {
     for (size_t i = 0; i < target->n; i++)
@@ -165,7 +150,7 @@ static struct tailer *want(struct component *c, struct slice id, const struct ri
     labels_builder_init(&b, arena, NULL);
     if (set_all(&b, target) != OK || (plain = plain_labels(arena, &b)) == NULL)
         return NULL;
-    t = tailer_new(&c->s, id, labels_text(plain));
+    t = tailer_new(&c->s, id, labels_position_key(plain));
     labels_unref(plain);
     t->ended = on_ended;
     t->ended_arg = c;

@@ -107,21 +107,6 @@ static void on_ended(void *arg, struct follower *f)
 /* --- targets --------------------------------------------------------------------------------------------------------
  */
 
-/* As Go's model.LabelSet prints it, which is how Alloy keys positions: {a="b", c="d"}. */
-static char *labels_text(const struct labels *l)
-{
-    struct buf text;
-
-    buf_init(&text, LIMIT_LOG_ENTRY_BYTES);
-    (void)buf_add_char(&text, '{');
-    for (uint32_t i = 0; i < l->n; i++) {
-        (void)buf_printf(&text, "%s%.*s=", i != 0 ? ", " : "", SLICE_ARG(l->pairs[i].name));
-        label_value_write(l->pairs[i].value, &text);
-    }
-    (void)buf_add_char(&text, '}');
-    return buf_take(&text, NULL);
-}
-
 /* The target's path, its labels without those that start with "__", and with filename. False: no path, or no memory. */
 static bool read_target(const struct river_map *target, struct arena *arena, struct slice *path,
                         const struct labels **plain, const struct labels **with_name)
@@ -206,7 +191,7 @@ static void set_targets(struct component *c, const struct river_targets *targets
 
         buf_reset(&key);
         if (read_target(&targets->items[i], &arena, &path, &plain, &with_name)) {
-            char *text = labels_text(plain);
+            char *text = labels_position_key(plain);
 
             (void)buf_add(&key, path);
             (void)buf_add(&key, slice_make("\0", 1));

@@ -20,22 +20,12 @@ struct actions {
     struct action *list;
 };
 
-static struct slice own(struct slice s)
-{
-    return slice_make(mem_strndup(s), s.len);
-}
-
-static void disown(struct slice s)
-{
-    mem_free((void *)(uintptr_t)s.ptr);
-}
-
 static enum code set_value(struct action *a, const struct value *v, struct error *err)
 {
     a->has_value = true;
     if (value_is_text(v)) {
         a->value_kind = AS_STRING;
-        a->text = own(v->as.text.bytes);
+        a->text = mem_slice(v->as.text.bytes);
         return OK;
     }
     if (v->type == VALUE_BOOL) {
@@ -79,9 +69,9 @@ enum code actions_new(struct actions **out, const struct river_blocks *list, str
 
         a->kind = (enum action_kind)args[i].action;
         a->to = (enum converted)args[i].converted_type;
-        a->key = own(args[i].key);
-        a->from_attribute = own(args[i].from_attribute);
-        a->from_context = own(slice_from(args[i].from_context, strlen("metadata.")));
+        a->key = mem_slice(args[i].key);
+        a->from_attribute = mem_slice(args[i].from_attribute);
+        a->from_context = mem_slice(slice_from(args[i].from_context, strlen("metadata.")));
         if (args[i].pattern.len != 0)
             rc = regex_compile(&a->pattern, args[i].pattern, REGEX_PLAIN, err);
         if (rc == OK && args[i].value != NULL)
@@ -101,10 +91,10 @@ void actions_free(struct actions *a)
     if (a == NULL)
         return;
     for (size_t i = 0; i < a->n; i++) {
-        disown(a->list[i].key);
-        disown(a->list[i].from_attribute);
-        disown(a->list[i].from_context);
-        disown(a->list[i].text);
+        mem_free_slice(a->list[i].key);
+        mem_free_slice(a->list[i].from_attribute);
+        mem_free_slice(a->list[i].from_context);
+        mem_free_slice(a->list[i].text);
         regex_free(a->list[i].pattern);
     }
     mem_free(a->list);

@@ -30,21 +30,11 @@ struct matcher {
     size_t n_libraries;
 };
 
-static struct slice own(struct slice s)
-{
-    return slice_make(mem_strndup(s), s.len);
-}
-
-static void disown(struct slice s)
-{
-    mem_free((void *)(uintptr_t)s.ptr);
-}
-
 static void set_release(struct text_set *s)
 {
     for (size_t i = 0; i < s->n; i++) {
         if (s->texts != NULL)
-            disown(s->texts[i]);
+            mem_free_slice(s->texts[i]);
         if (s->regexes != NULL)
             regex_free(s->regexes[i]);
     }
@@ -64,7 +54,7 @@ static enum code set_init(struct text_set *s, enum match_type type, const struct
         s->regexes = mem_array(n, sizeof(struct regex *));
     for (size_t i = 0; i < n; i++) {
         if (type == MATCH_STRICT) {
-            s->texts[s->n++] = own(items[i]);
+            s->texts[s->n++] = mem_slice(items[i]);
             continue;
         }
         enum code rc = regex_compile(&s->regexes[s->n], items[i], REGEX_PLAIN, err);
@@ -105,7 +95,7 @@ static enum code pairs_init(struct pair **out, size_t *n, enum match_type type, 
         enum code rc = OK;
 
         *n = i + 1;
-        p->key = own(args[i].key);
+        p->key = mem_slice(args[i].key);
         if (args[i].value == NULL)
             continue;
         p->has_value = true;
@@ -127,7 +117,7 @@ static enum code pairs_init(struct pair **out, size_t *n, enum match_type type, 
 static void pairs_free(struct pair *pairs, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        disown(pairs[i].key);
+        mem_free_slice(pairs[i].key);
         set_release(&pairs[i].value);
     }
     mem_free(pairs);
