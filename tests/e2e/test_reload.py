@@ -1,0 +1,196 @@
+"""P-D11: reload after reload under load. HY_RELOADS=10000 is the long form."""
+
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+from lib import river
+from lib.context import e2e
+from lib.net import free_port, listening_inodes, wait_for
+from lib.target import Target
+from test_files import append, difference, numbered
+from test_life import load
+
+RELOADS = int(os.environ.get("HY_RELOADS", "1000"))
+FILLERS = 31  # groups of six components that only stand there
+
+
+def rss_kib(pid):
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise AssertionError("no VmRSS")
+
+
+def filler(i):
+    """Six components a reload finds unchanged."""
+    return f"""
+loki.process "p{i}" {{
+  forward_to = [loki.relabel.r{i}.receiver]
+  stage.regex {{ expression = "(?P<level>[A-Z]+) filler {i}" }}
+  stage.labels {{ values = {{ level = "" }} }}
+}}
+loki.relabel "r{i}" {{
+  forward_to = [loki.echo.none.receiver]
+  rule {{
+    source_labels = ["job"]
+    target_label  = "filler"
+    replacement   = "{i}"
+  }}
+}}
+prometheus.relabel "m{i}" {{
+  forward_to = [prometheus.echo.none.receiver]
+  rule {{
+    source_labels = ["__name__"]
+    regex         = "go_{i}_.*"
+    action        = "drop"
+  }}
+}}
+discovery.relabel "d{i}" {{
+  targets = [{{"__address__" = "127.0.0.1:{i}", "n" = "{i}"}}]
+  rule {{
+    source_labels = ["n"]
+    target_label  = "group"
+  }}
+}}
+otelcol.processor.attributes "a{i}" {{
+  action {{
+    key    = "filler"
+    value  = "{i}"
+    action = "upsert"
+  }}
+  output {{ logs = [otelcol.processor.batch.b{i}.input] }}
+}}
+otelcol.processor.batch "b{i}" {{
+  timeout = "1s"
+  output {{ logs = [otelcol.exporter.debug.none.input] }}
+}}
+"""
+
+
+FILLER = "".join(filler(i) for i in range(FILLERS)) + (
+    'loki.echo "none" { }\nprometheus.echo "none" { }\notelcol.exporter.debug "none" { }\n'
+)
+
+
+class Plant:
+    """Every kind of source and sink, 200 components; what a reload changes depends on its number."""
+
+    def __init__(self, ctx):
+        self.otlp, self.loki, self.rw = ctx.otlp_grpc(), ctx.loki(), ctx.remote_write()
+        self.ports = free_port(), free_port()
+        self.log = ctx.tmp / "a.log"
+        self.target = ctx.started(Target("sequence_total 1\n"))
+        append(self.log, [])
+
+    def config(self, n):
+        extra = f'loki.process "extra{n}" {{\n  forward_to = [loki.echo.none.receiver]\n}}\n' if n % 3 == 0 else ""
+        scrape = [{"__address__": self.target.address, "job": "j"}]
+        return (
+            river.otlp_receiver(*self.ports, to="otelcol.processor.attributes.version.input")
+            + f"""
+otelcol.processor.attributes "version" {{
+  action {{
+    key    = "version"
+    value  = "{n}"
+    action = "upsert"
+  }}
+{river.outputs(*["otelcol.exporter.otlp.out.input"] * 3)}
+}}
+loki.process "lines" {{
+  forward_to = [loki.write.out.receiver]
+  stage.static_labels {{ values = {{ round = "{n // 50}" }} }}
+}}
+prometheus.relabel "metrics" {{
+  forward_to = [prometheus.remote_write.out.receiver]
+  rule {{
+    target_label = "round"
+    replacement  = "{n // 50}"
+  }}
+}}
+"""
+            + river.otlp_exporter(self.otlp.port)
+            + river.file_source(str(self.log), "loki.process.lines.receiver")
+            + river.loki_write(self.loki.url, outer=f'external_labels = {{ version = "{n // 100}" }}')
+            + river.scrape(scrape, "prometheus.relabel.metrics.receiver")
+            + river.remote_write(self.rw.url)
+            + extra
+            + FILLER
+        )
+
+
+def one_round(agent, plant, n, slowest):
+    began = time.monotonic()
+    status, text = agent.reload(plant.config(n))
+    slowest.append(time.monotonic() - began)
+    assert status == 200 and "config reloaded" in text, text
+
+
+def reload_under_load(ctx, n_reloads, binary):
+    plant = Plant(ctx)
+    agent = ctx.agent(plant.config(0), binary=binary)
+    assert len(agent.components()) >= 195, f"{len(agent.components())} components"
+    stop, done, written, took = threading.Event(), [], [0], []
+    ctx.on_exit(stop.set)
+    idle = socket.create_connection(("127.0.0.1", plant.ports[1]))
+    ctx.on_exit(idle.close)
+
+    def write_lines():
+        while not stop.is_set():
+            append(plant.log, numbered(written[0] + 1, written[0] + 5))
+            written[0] += 5
+            time.sleep(0.01)
+
+    threads = [
+        threading.Thread(target=load, args=(plant.ports[0], stop, done)),
+        threading.Thread(target=write_lines),
+    ]
+    for t in threads:
+        t.start()
+    wait_for(lambda: len(done) > 100 and plant.loki.count() > 50, 10, "load")
+    listeners = [listening_inodes(p) for p in (*plant.ports, agent.port)]
+    warm = max(n_reloads // 5, 20)
+    after_warm = 0
+    for n in range(1, n_reloads + 1):
+        one_round(agent, plant, n, took)
+        if n == warm:
+            after_warm = rss_kib(agent.pid)
+        if n % 100 == 0:
+            assert [listening_inodes(p) for p in (*plant.ports, agent.port)] == listeners, f"reload {n}: a port moved"
+    grown = rss_kib(agent.pid) - after_warm
+    stop.set()
+    for t in threads:
+        t.join(15)
+    took.sort()
+    ctx.log(
+        f"{n_reloads} reloads: median {took[len(took) // 2] * 1000:.0f} ms, p99 {took[len(took) * 99 // 100] * 1000:.0f} ms, "
+        f"slowest {took[-1] * 1000:.0f} ms; RSS after {warm}: {after_warm} KiB, grown by {grown} KiB; "
+        f"{len(done)} records, {written[0]} lines"
+    )
+    refused = [x for x in done if isinstance(x, str)]
+    assert not refused, f"{len(refused)} requests were refused: {refused[:3]}"
+    wait_for(lambda: plant.otlp.count("logs") >= len(done), 15, "all records")
+    got = [int(r["body"][1].split()[1]) for r in plant.otlp.items("logs")]
+    assert sorted(got) == sorted(done), f"{len(got)} arrived, {len(done)} accepted, {len(set(got))} distinct"
+    wait_for(lambda: plant.loki.count() >= written[0], 15, "the file's lines")
+    lines = plant.loki.lines()
+    assert sorted(lines) == sorted(numbered(1, written[0])), difference(sorted(lines), sorted(numbered(1, written[0])))
+    idle.sendall(b"GET /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    idle.settimeout(5)
+    assert idle.recv(100).startswith(b"HTTP/1.1 405"), "the idle connection did not live through the reloads"
+    agent.assert_balanced()
+    return took, grown
+
+
+@e2e(needs=["sdk", "release"], timeout=120 + RELOADS // 5)
+def test_a_thousand_reloads_under_load_lose_and_repeat_nothing_and_keep_memory_flat(ctx):
+    took, grown = reload_under_load(ctx, RELOADS, ctx.release)
+    assert took[-1] <= 1.0, f"the slowest reload took {took[-1]:.2f} s"
+    assert grown <= 2048, f"RSS grew by {grown} KiB"
+
+
+@e2e(needs=["sdk"], timeout=120)
+def test_sixty_reloads_under_load_with_the_sanitizers(ctx):
+    reload_under_load(ctx, 60, ctx.bin)
