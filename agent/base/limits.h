@@ -14,6 +14,7 @@
 
 /* configuration */
 #define LIMIT_CONFIG_FILE_BYTES (4u * 1024 * 1024)
+#define LIMIT_CONFIG_FILES 4096 /* watched by --config.watch */
 #define LIMIT_CONFIG_DEPTH 128
 #define LIMIT_CONFIG_DIAGS 100
 #define LIMIT_CONFIG_STRING_BYTES (16u * 1024 * 1024)

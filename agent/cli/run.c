@@ -4,6 +4,7 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/cli/commands.h"
+#include "agent/cli/config_watch.h"
 #include "agent/cli/registry.h"
 #include "agent/cli/run_args.h"
 #include "agent/cli/storage.h"
@@ -31,6 +32,7 @@ struct run {
     struct runtime *runtime;
     struct admin *admin;
     struct timer *tap_timer;
+    struct config_watch *config_watch; /* --config.watch, else NULL */
     char *hosts_text;
     const char *hosts[MAX_ALLOWED_HOSTS + 1];
     unsigned n_loads;
@@ -112,6 +114,8 @@ static void stopped(void *arg)
     tap_stop();
     timer_free(r->tap_timer);
     r->tap_timer = NULL;
+    config_watch_free(r->config_watch);
+    r->config_watch = NULL;
     if (!runtime_is_clean(r->runtime)) { /* something hangs: no more waiting */
         position_writer_free(r->writer);
         log_flush();
@@ -187,6 +191,20 @@ static void reload(struct run *r)
     notify(state);
     log_info(NULL, "loading the configuration again");
     runtime_load_path(r->runtime, r->args.config, reloaded, r);
+}
+
+static void config_changed(void *arg)
+{
+    log_info(NULL, "a file of the configuration changed");
+    reload(arg);
+}
+
+static void start_config_watch(struct run *r)
+{
+    if (!r->args.is_config_watched)
+        return;
+    r->config_watch = config_watch_new(loops_control(r->loops), config_changed, r);
+    (void)config_watch_add(r->config_watch, r->args.config); /* the first always has room */
 }
 
 static void first_loaded(void *ctx, const struct load_result *result)
@@ -292,6 +310,7 @@ static void clients_made(void *arg)
     r->runtime = runtime_new(&options);
     start_admin(r);
     start_tap(r);
+    start_config_watch(r);
     runtime_load_path(r->runtime, r->args.config, first_loaded, r);
 }
 

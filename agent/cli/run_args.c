@@ -26,6 +26,8 @@ const struct flag run_flags[] = {
     {"shutdown.timeout", 0, FLAG_DURATION, AT(shutdown_timeout_ns), "TIME", "at most this long to end (8s)", NULL},
     {"stability.level", 0, FLAG_CHOICE, AT(stability), "LEVEL",
      "generally-available (default), public-preview or experimental", stability_words},
+    {"config.watch", 0, FLAG_BOOL, AT(is_config_watched), NULL,
+     "load the configuration again when a file it was read from changes, imports included", NULL},
     {"threads", 0, FLAG_BYTES, AT(threads), "N", "worker threads (one per core)", NULL},
     {"tap", 0, FLAG_BOOL, AT(has_tap), NULL, "print every item that reaches a destination", NULL},
     {"tap-until-all", 0, FLAG_DURATION, AT(tap_until_all_ns), "TIME",

@@ -9,7 +9,7 @@ struct run_args {
     int64_t shutdown_timeout_ns, tap_until_all_ns;
     int stability, is_alloy_format;
     uint64_t threads;
-    bool has_tap, is_help, disable_support_bundle;
+    bool has_tap, is_help, disable_support_bundle, is_config_watched;
 };
 
 extern const struct flag run_flags[];

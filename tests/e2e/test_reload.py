@@ -194,3 +194,42 @@ def test_a_thousand_reloads_under_load_lose_and_repeat_nothing_and_keep_memory_f
 @e2e(needs=["sdk"], timeout=120)
 def test_sixty_reloads_under_load_with_the_sanitizers(ctx):
     reload_under_load(ctx, 60, ctx.bin)
+
+
+@e2e(timeout=40)
+def test_config_watch_loads_a_changed_file_and_survives_a_broken_one(ctx):
+    agent = ctx.agent('loki.echo "a" { }\n', args=["--config.watch"])
+    agent.config.write_text('loki.echo "a" { }\nloki.echo "b" { }\n')
+    wait_for(lambda: "loki.echo.b" in agent.components(), 5, "the written file is loaded")
+    replacement = agent.dir / "config.river.new"
+    replacement.write_text('loki.echo "c" { }\n')
+    replacement.rename(agent.config)
+    wait_for(lambda: set(agent.components()) == {"loki.echo.c"}, 5, "the file moved into its place is loaded")
+    agent.config.write_text('loki.echo "c" {\n')
+    wait_for(lambda: "the old configuration goes on" in agent.stderr(), 5, "the log says why")
+    assert agent.metrics().sum("alloy_config_last_load_successful") == 0
+    assert set(agent.components()) == {"loki.echo.c"}
+    agent.config.write_text('loki.echo "d" { }\n')
+    wait_for(lambda: set(agent.components()) == {"loki.echo.d"}, 5, "the mended file is loaded")
+    assert agent.metrics().sum("alloy_config_last_load_successful") == 1
+
+
+@e2e(timeout=40)
+def test_config_watch_of_a_folder_sees_files_come_and_go_and_links_swapped(ctx):
+    """As Kubernetes mounts a ConfigMap: files are links into ..data, which is swapped."""
+    folder = ctx.tmp / "conf"
+    for version, names in (("v1", ["a"]), ("v2", ["a", "b"])):
+        (folder / version).mkdir(parents=True)
+        for name in names:
+            (folder / version / f"{name}.river").write_text(f'loki.echo "{name}_{version}" {{ }}\n')
+    (folder / "..data").symlink_to("v1")
+    (folder / "a.river").symlink_to("..data/a.river")
+    agent = ctx.agent(None, args=["--config.watch"], config_path=folder)
+    assert set(agent.components()) == {"loki.echo.a_v1"}
+    (folder / "..tmp").symlink_to("v2")
+    (folder / "..tmp").rename(folder / "..data")
+    wait_for(lambda: set(agent.components()) == {"loki.echo.a_v2"}, 5, "the swapped links are loaded")
+    (folder / "b.river").symlink_to("..data/b.river")
+    wait_for(lambda: "loki.echo.b_v2" in agent.components(), 5, "the new file is loaded")
+    (folder / "b.river").unlink()
+    wait_for(lambda: set(agent.components()) == {"loki.echo.a_v2"}, 5, "the removed file is gone")
