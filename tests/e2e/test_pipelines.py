@@ -201,3 +201,41 @@ def test_kubernetes_river_reads_var_log_pods(ctx):
     assert len(labels) <= 15
     loki.assert_clean()
     assert agent.running()
+
+
+@e2e(needs=["release"], timeout=60)
+def test_default_river_is_ready_within_100_ms(ctx):
+    """Median of 11 starts, from exec to the first 200 of /-/ready."""
+    import statistics
+    import subprocess
+    import time
+
+    took = []
+    for i in range(11):
+        port, ports = free_port(), [free_port(), free_port()]
+        env = {
+            "HYAGENT_OTLP_GRPC": f"127.0.0.1:{ports[0]}",
+            "HYAGENT_OTLP_HTTP": f"127.0.0.1:{ports[1]}",
+            "DOCKER_HOST": f"unix://{ctx.tmp}/no-docker.sock",
+        }
+        with open(ctx.tmp / "stderr.log", "ab") as log:
+            began = time.monotonic()
+            process = subprocess.Popen(
+                [
+                    str(ctx.release),
+                    "run",
+                    str(ctx.repo / "pipelines/default.river"),
+                    f"--storage.path={ctx.tmp}/data{i}",
+                    f"--server.http.listen-addr=127.0.0.1:{port}",
+                ],
+                stderr=log,
+                env=env,
+            )
+        try:
+            wait_for(lambda: http(f"http://127.0.0.1:{port}/-/ready", timeout=1)[0] == 200, 10, "ready", interval=0.002)
+            took.append(time.monotonic() - began)
+        finally:
+            process.terminate()
+            process.wait(10)
+    ctx.log(f"start to ready: {', '.join(f'{t * 1000:.0f}' for t in took)} ms")
+    assert statistics.median(took) <= 0.1, f"median {statistics.median(took) * 1000:.0f} ms"
