@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs bench/driver under callgrind and judges the counts. usage: report.py BUILD_DIR wall|ci|update
+"""Runs bench/driver and bench/config under callgrind and judges the counts. usage: report.py BUILD_DIR wall|ci|update
 
 Own code (agent/, exporters/, generated code) and libraries are counted apart: which library code runs depends on the CPU
 and on the library's version. Own code is judged where the compiler is the baseline's; libraries where CPU and distribution
@@ -22,7 +22,8 @@ PLAIN_LIBC = "glibc.cpu.hwcaps=" + ",".join(
 )
 CPU_FLAGS = ("sse4_2", "avx2", "bmi2", "pclmulqdq")
 OWN = re.compile(r"^(agent|exporters|build/[^?]*generated/proto)/")
-DRIVER = re.compile(r"^bench/driver/")
+DRIVERS = ("hyagent_bench", "hyagent_bench_config")
+DRIVER = re.compile(r"^bench/")
 FUNCTIONS_KEPT = 40
 NOT_JUDGED = 1  # instructions per item below which a function is not worth a line
 
@@ -70,9 +71,9 @@ def callgrind_functions(path):
     return counts
 
 
-def measure(build, path):
+def measure(build, driver, path):
     """Counts of one path, per item."""
-    driver, out = os.path.join(build, "hyagent_bench"), os.path.join(build, f"callgrind.{path}")
+    out = os.path.join(build, f"callgrind.{path}")
     said = run("valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={out}",
                "--toggle-collect=bench_measure", driver, path, env={**os.environ, "GLIBC_TUNABLES": PLAIN_LIBC})
     match = re.search(r"items (\d+) bytes (\d+)", said)
@@ -158,11 +159,14 @@ def compare(results, here):
 
 def main():
     build, mode = sys.argv[1], sys.argv[2]
-    driver = os.path.join(build, "hyagent_bench")
-    paths = dict(line.split() for line in run(driver, "--list").splitlines())
+    paths, drivers = {}, {}
+    for driver in (os.path.join(build, name) for name in DRIVERS):
+        listed = dict(line.split() for line in run(driver, "--list").splitlines())
+        paths.update(listed)
+        drivers.update(dict.fromkeys(listed, driver))
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        results = dict(zip(paths, pool.map(lambda p: measure(build, p), paths)))
-    wall = {p: float(run(driver, p, "--wall").split()[1]) for p in paths} if mode == "wall" else {}
+        results = dict(zip(paths, pool.map(lambda p: measure(build, drivers[p], p), paths)))
+    wall = {p: float(run(drivers[p], p, "--wall").split()[1]) for p in paths} if mode == "wall" else {}
     print(f"{'path':22} {'per':8} {'own code':>10} {'libraries':>10} {'bytes out':>10}"
           + (f" {'ns, unpinned wall clock (median of 5)':>38}" if wall else "   (instructions per item)"))
     for name, r in results.items():

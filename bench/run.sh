@@ -35,7 +35,7 @@ setup_set build bench
 build() {
     cmake -G Ninja -S . -B build/bench -DCMAKE_BUILD_TYPE=Release "-DCMAKE_C_FLAGS_RELEASE=-O2 -DNDEBUG" \
         -DHY_TESTS=OFF -DHY_BENCH=ON &&
-        cmake --build build/bench --parallel "$HY_JOBS" --target hyagent_bench
+        cmake --build build/bench --parallel "$HY_JOBS" --target hyagent_bench hyagent_bench_config
 }
 step build-bench build || exit 1
 

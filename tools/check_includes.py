@@ -26,7 +26,7 @@ SINGLE_HEADERS = {("model", "agent/io/codec.h")}
 
 # One room per library: its headers -> the room
 LIBRARIES = [
-    (r"(curl|grpc|grpcpp|openssl)/.*|(microhttpd|uv|zlib|zstd|zstd_errors|snappy|snappy-c|lz4\w*|libdeflate)\.h", "io"),
+    (r"(curl|grpc|grpcpp|minizip|openssl)/.*|(ares|microhttpd|uv|zlib|zstd|zstd_errors|snappy|snappy-c|lz4\w*|libdeflate)\.h", "io"),
     (r"protobuf-c/.*|.*\.pb-c\.h", "model"),
     (r"jansson\.h|yaml\.h|re2/.*", "text"),
     (r"xxhash\.h", "base"),

@@ -3,7 +3,7 @@
 # "package" or "package:command": the command, from wherever, serves as well.
 SET_build=(cmake ninja-build gcc g++ pkg-config ccache:ccache curl:curl ca-certificates libgrpc-dev libprotobuf-c-dev
     protobuf-c-compiler libuv1-dev libcurl4-openssl-dev libmicrohttpd-dev libre2-dev libsnappy-dev libzstd-dev zlib1g-dev
-    libdeflate-dev libjansson-dev libyaml-dev libxxhash-dev libssl-dev liblz4-dev libc-ares-dev)
+    libminizip-dev libdeflate-dev libjansson-dev libyaml-dev libxxhash-dev libssl-dev liblz4-dev libc-ares-dev)
 SET_test=(libcmocka-dev clang libclang-rt-dev clang-format clang-tidy python3 python3-venv docker.io:dockerd
     debootstrap prometheus:prometheus prometheus-node-exporter nodejs:node npm:npm iproute2
     valgrind openssl git:git)

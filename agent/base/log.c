@@ -3,6 +3,8 @@
 #include "agent/base/clock.h"
 #include "agent/base/hash.h"
 #include "agent/base/limits.h"
+#include "agent/base/list.h"
+#include "agent/base/mem.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -17,7 +19,17 @@ struct cause {
     char what[160]; /* for the line that tells the count at exit */
 };
 
+struct kept {
+    struct list link;
+    struct log_line line; /* owns its text and component */
+    char *text, *component;
+};
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct list kept = {&kept, &kept}; /* oldest first; under lock, like all below */
+static size_t kept_bytes, max_kept_bytes;
+static void (*copy_fn)(void *, const struct log_line *);
+static void *copy_self;
 static struct cause causes[LIMIT_LOG_CAUSES]; /* under lock */
 static void (*sink_fn)(void *, enum log_level, struct slice);
 static void *sink_self;
@@ -130,10 +142,47 @@ static bool admit(enum log_level level, const char *component, const char *messa
     return true;
 }
 
-static void emit(enum log_level level, struct buf *line)
+static void forget_kept(size_t until_bytes)
 {
+    while (kept_bytes > until_bytes) {
+        struct kept *oldest = CONTAINER_OF(kept.next, struct kept, link);
+
+        kept_bytes -= oldest->line.text.len;
+        list_remove(&oldest->link);
+        mem_free(oldest->component);
+        mem_free(oldest->text);
+        mem_free(oldest);
+    }
+}
+
+static void keep_line(const struct log_line *line)
+{
+    struct kept *k;
+
+    if (max_kept_bytes == 0)
+        return;
+    k = mem_zalloc(sizeof *k);
+    k->line = *line;
+    k->text = mem_strndup(line->text);
+    k->line.text.ptr = k->text;
+    if (line->component != NULL)
+        k->line.component = k->component = mem_strdup(line->component);
+    list_add_tail(&kept, &k->link);
+    kept_bytes += line->text.len;
+    forget_kept(max_kept_bytes);
+}
+
+static void emit(enum log_level level, const char *component, struct buf *line)
+{
+    struct log_line copy = {.level = level, .component = component};
+
     if (atomic_load(&line_format) == LOG_JSON)
         (void)buf_add_char(line, '}');
+    copy.text = buf_slice(line);
+    copy.ts_ns = clock_wall_ns(line_clock != NULL ? line_clock : clock_system());
+    keep_line(&copy);
+    if (copy_fn != NULL)
+        copy_fn(copy_self, &copy);
     if (sink_fn != NULL) {
         sink_fn(sink_self, level, buf_slice(line));
         return;
@@ -189,7 +238,7 @@ void log_event(enum log_level level, const char *component, const char *message,
         add_pair(&line, "left_out",
                  slice_make(number, (size_t)snprintf(number, sizeof number, "%llu", (unsigned long long)left_out)),
                  true);
-    emit(level, &line);
+    emit(level, component, &line);
     (void)pthread_mutex_unlock(&lock);
     buf_release(&line);
 }
@@ -199,6 +248,35 @@ void log_set_sink(void (*sink)(void *self, enum log_level level, struct slice li
     (void)pthread_mutex_lock(&lock);
     sink_fn = sink;
     sink_self = self;
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void log_keep(size_t max_bytes)
+{
+    (void)pthread_mutex_lock(&lock);
+    max_kept_bytes = max_bytes;
+    forget_kept(max_bytes);
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void log_write_kept(struct buf *out)
+{
+    (void)pthread_mutex_lock(&lock);
+    LIST_EACH (it, &kept) {
+        (void)buf_add(out, CONTAINER_OF(it, struct kept, link)->line.text);
+        (void)buf_add_char(out, '\n');
+    }
+    (void)pthread_mutex_unlock(&lock);
+}
+
+void log_set_copy(void (*fn)(void *self, const struct log_line *line), void *self, bool with_kept)
+{
+    (void)pthread_mutex_lock(&lock);
+    copy_fn = fn;
+    copy_self = self;
+    if (with_kept && fn != NULL)
+        LIST_EACH (it, &kept)
+            fn(self, &CONTAINER_OF(it, struct kept, link)->line);
     (void)pthread_mutex_unlock(&lock);
 }
 
@@ -223,7 +301,7 @@ void log_flush(void)
         add_pair(&line, "cause", slice_str(causes[i].what), false);
         (void)snprintf(number, sizeof number, "%llu", (unsigned long long)causes[i].left_out);
         add_pair(&line, "left_out", slice_str(number), true);
-        emit(causes[i].level, &line);
+        emit(causes[i].level, NULL, &line);
         buf_release(&line);
         causes[i].left_out = 0;
     }

@@ -54,8 +54,24 @@ void log_set(enum log_level lowest, enum log_format format);
 bool log_is_on(enum log_level level);
 /* Rooms named in HYAGENT_TRACE ("spool,http") are traced: if (log_is_traced("http")) log_debug(...). */
 bool log_is_traced(const char *room);
-/* Where finished lines go instead of stderr (tests, logging.write_to); NULL restores stderr. */
+/* Where finished lines go instead of stderr (tests); NULL restores stderr. */
 void log_set_sink(void (*sink)(void *self, enum log_level level, struct slice line), void *self);
+/* Keeps the end of the log from now on, at most max_bytes of text: for the support bundle, and for a copy that comes
+ * late. 0: forgets it. */
+void log_keep(size_t max_bytes);
+struct buf;
+void log_write_kept(struct buf *out); /* appends the kept lines, oldest first, each with a line feed */
+
+struct log_line {
+    int64_t ts_ns;
+    enum log_level level;
+    const char *component; /* NULL: the agent itself */
+    struct slice text;     /* without a line feed */
+};
+/* A second reader beside stderr (logging.write_to): gets every finished line under the log's lock, so it has to be
+ * quick and must not log. with_kept: the kept lines first. One at a time; NULL ends it, and fn does not run after that.
+ */
+void log_set_copy(void (*fn)(void *self, const struct log_line *line), void *self, bool with_kept);
 /* Where the time comes from; NULL restores the system's clocks. */
 void log_set_clock(const struct clock *clock);
 /* Prints the "left out" counts that are still open; called at exit. */

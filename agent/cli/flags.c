@@ -48,17 +48,33 @@ static enum code set_choice(const struct flag *f, const char *text, int *out, st
         }
         snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s", i > 0 ? ", " : "", f->choices[i]);
     }
+    if (f->choices[1] == NULL)
+        return error_set(err, INVALID, "--%s: \"%s\" is not %s: %s", f->name, text, all, f->doc);
     return error_set(err, INVALID, "--%s: \"%s\" is none of %s", f->name, text, all);
 }
 
 static enum code set_bool(const struct flag *f, const char *text, bool *out, struct error *err)
 {
-    if (text == NULL || strcmp(text, "true") == 0)
-        *out = true;
-    else if (strcmp(text, "false") == 0)
-        *out = false;
-    else
-        return error_set(err, INVALID, "--%s: \"%s\" is neither true nor false", f->name, text);
+    /* as Go's strconv.ParseBool reads them */
+    static const char *const yes[] = {"true", "1", "t", "T", "TRUE", "True"};
+    static const char *const no[] = {"false", "0", "f", "F", "FALSE", "False"};
+
+    *out = true;
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+        if (text == NULL || strcmp(text, yes[i]) == 0)
+            return OK;
+        *out = strcmp(text, no[i]) != 0;
+        if (!*out)
+            return OK;
+    }
+    return error_set(err, INVALID, "--%s: \"%s\" is neither true nor false", f->name, text);
+}
+
+static enum code add_item(const struct flag *f, const char *text, struct flag_list *out, struct error *err)
+{
+    if (out->n == sizeof out->items / sizeof out->items[0])
+        return error_set(err, INVALID, "--%s is given more than %zu times", f->name, out->n);
+    out->items[out->n++] = text;
     return OK;
 }
 
@@ -66,6 +82,7 @@ static enum code set(const struct flag *f, const char *text, char *at, struct er
 {
     void *out = at + f->offset;
     struct error why = {0};
+    bool is_on = true;
     enum code rc = OK;
 
     switch (f->kind) {
@@ -82,13 +99,16 @@ static enum code set(const struct flag *f, const char *text, char *at, struct er
         break;
     case FLAG_CHOICE:
         return set_choice(f, text, out, err);
+    case FLAG_LIST:
+        return add_item(f, text, out, err);
     case FLAG_IGNORED:
     case FLAG_IGNORED_BOOL:
         fprintf(stderr, "hyagent: --%s has no effect: %s\n", f->name, f->doc);
         return OK;
     case FLAG_REFUSED_BOOL:
-        if (text != NULL && strcmp(text, "false") == 0)
-            return OK;
+        rc = set_bool(f, text, &is_on, err);
+        if (rc != OK || !is_on)
+            return rc;
         return error_set(err, INVALID, "--%s is refused: %s", f->name, f->doc);
     case FLAG_REFUSED:
         return error_set(err, INVALID, "--%s is refused: %s", f->name, f->doc);

@@ -14,10 +14,16 @@ enum flag_kind {
     FLAG_DURATION,     /* int64_t ns */
     FLAG_BYTES,        /* uint64_t */
     FLAG_CHOICE,       /* int: index into choices */
+    FLAG_LIST,         /* struct flag_list, of argv: may be given again and again */
     FLAG_IGNORED,      /* accepted without effect: doc says why */
     FLAG_IGNORED_BOOL, /* the same, without a value */
     FLAG_REFUSED,      /* doc says why */
     FLAG_REFUSED_BOOL,
+};
+
+struct flag_list {
+    const char *items[64];
+    size_t n;
 };
 
 struct flag {

@@ -2,7 +2,11 @@
  * agent/components/loki/source_file.c, sinks are in exporters/. A new component adds two lines here. */
 #include "agent/cli/registry.h"
 
+extern const struct component_type component_discovery_dns;
 extern const struct component_type component_discovery_docker;
+extern const struct component_type component_discovery_file;
+extern const struct component_type component_discovery_http;
+extern const struct component_type component_discovery_process;
 extern const struct component_type component_discovery_relabel;
 extern const struct component_type component_local_file;
 extern const struct component_type component_local_file_match;
@@ -30,9 +34,14 @@ extern const struct component_type component_prometheus_exporter_unix;
 extern const struct component_type component_prometheus_relabel;
 extern const struct component_type component_prometheus_remote_write;
 extern const struct component_type component_prometheus_scrape;
+extern const struct component_type component_remote_http;
 
 const struct component_type *const registry[] = {
+    &component_discovery_dns,
     &component_discovery_docker,
+    &component_discovery_file,
+    &component_discovery_http,
+    &component_discovery_process,
     &component_discovery_relabel,
     &component_local_file,
     &component_local_file_match,
@@ -60,5 +69,6 @@ const struct component_type *const registry[] = {
     &component_prometheus_relabel,
     &component_prometheus_remote_write,
     &component_prometheus_scrape,
+    &component_remote_http,
     NULL,
 };

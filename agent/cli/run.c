@@ -31,6 +31,8 @@ struct run {
     struct http_client **http; /* one per loop, the control loop's last */
     struct runtime *runtime;
     struct admin *admin;
+    struct admin_link admin_link; /* zeroed while there is no admin server */
+    char **argv;
     struct timer *tap_timer;
     struct config_watch *config_watch; /* --config.watch, else NULL */
     char *hosts_text;
@@ -121,6 +123,7 @@ static void stopped(void *arg)
         log_flush();
         _exit(r->exit_code);
     }
+    r->admin_link = (struct admin_link){0};
     admin_free(r->admin); /* answered until here */
     r->admin = NULL;
     on_every_loop(r, free_client);
@@ -160,12 +163,23 @@ static void log_failure(struct run *r, const struct diags *diags)
     buf_release(&errors);
 }
 
+static void watch_file(void *ctx, const struct config_file *file)
+{
+    struct run *r = ctx;
+
+    if (strcmp(file->path, "-") != 0 && !config_watch_add(r->config_watch, file->path))
+        log_warn(NULL, "too many files to watch: a change of this one is not seen", log_str("path", file->path),
+                 log_int("limit", LIMIT_CONFIG_FILES));
+}
+
 static void log_load(void *ctx, const struct load_result *result)
 {
     struct run *r = ctx;
 
     r->n_loads++;
     if (result->is_ok) {
+        if (r->config_watch != NULL)
+            runtime_each_config_file(r->runtime, watch_file, r);
         log_info(NULL, "configuration loaded", log_int("components", (int64_t)result->n_components),
                  log_int("added", (int64_t)result->n_added), log_int("updated", (int64_t)result->n_updated),
                  log_int("replaced", (int64_t)result->n_replaced), log_int("removed", (int64_t)result->n_removed));
@@ -276,6 +290,8 @@ static void start_admin(struct run *r)
                                     .hosts = r->hosts,
                                     .note = r->storage.note,
                                     .config_path = r->args.config,
+                                    .flags = (const char *const *)r->argv,
+                                    .is_support_disabled = r->args.disable_support_bundle,
                                     .runtime = r->runtime,
                                     .loops = r->loops,
                                     .on_loaded = log_load,
@@ -287,6 +303,7 @@ static void start_admin(struct run *r)
                   log_str("do", "free the port or give another --server.http.listen-addr"));
         return;
     }
+    r->admin_link = admin_link(r->admin);
     log_info(NULL, "admin server listens", log_str("address", r->args.listen_addr),
              log_int("port", admin_port(r->admin)));
 }
@@ -305,6 +322,7 @@ static void clients_made(void *arg)
                                       .memory_addr = r->args.memory_addr,
                                       .positions = r->positions,
                                       .http = r->http,
+                                      .admin = &r->admin_link,
                                       .queue_bytes = limit / 2};
 
     r->runtime = runtime_new(&options);
@@ -392,6 +410,7 @@ static void close_all(struct run *r)
     mem_free(r->hosts_text);
     mem_free(storage_path.owned);
     log_flush();
+    log_keep(0);
 }
 
 int command_run(const char *program, int argc, char **argv)
@@ -406,6 +425,8 @@ int command_run(const char *program, int argc, char **argv)
         flags_print(run_flags, stdout);
         return EXIT_OK;
     }
+    r.argv = argv;
+    log_keep(LIMIT_LOG_KEPT_BYTES);
     split_hosts(&r);
     if (open_all(&r, &err) != OK) {
         log_error(NULL, "cannot start", log_str("error", err.text));

@@ -8,6 +8,7 @@ enum { MAX_THREADS = 256 };
 #define AT(member) offsetof(struct run_args, member)
 
 static const char no_cluster[] = "hyagent has no clustering yet: every agent scrapes all its targets";
+static const char needs_cluster[] = "it only matters with --cluster.enabled, which is refused";
 static const char no_conversion[] = "only Alloy's language is read, nothing is converted";
 static const char *const stability_words[] = {"generally-available", "public-preview", "experimental", NULL};
 
@@ -37,8 +38,9 @@ const struct flag run_flags[] = {
     {"disable-reporting", 0, FLAG_IGNORED_BOOL, 0, NULL, "hyagent reports to nobody", NULL},
     {"server.http.enable-pprof", 0, FLAG_IGNORED_BOOL, 0, NULL, "hyagent is no Go program, it has no pprof", NULL},
     {"server.http.disable-support-bundle", 0, FLAG_BOOL, AT(disable_support_bundle), NULL,
-     "accepted: hyagent has no support bundle", NULL},
-    {"disable-support-bundle", 0, FLAG_IGNORED_BOOL, 0, NULL, "hyagent has no support bundle", NULL},
+     "do not serve /-/support, the support bundle", NULL},
+    {"disable-support-bundle", 0, FLAG_BOOL, AT(disable_support_bundle), NULL,
+     "as --server.http.disable-support-bundle (the name in Alloy's documentation)", NULL},
     {"windows.priority", 0, FLAG_IGNORED, 0, "PRIORITY", "this is not Windows", NULL},
     {"feature.community-components.enabled", 0, FLAG_IGNORED_BOOL, 0, NULL, "hyagent has no community components",
      NULL},
@@ -49,21 +51,21 @@ const struct flag run_flags[] = {
      (const char *const[]){"alloy", NULL}},
     {"config.extra-args", 0, FLAG_REFUSED, 0, "ARGS", no_conversion, NULL},
     {"cluster.enabled", 0, FLAG_REFUSED_BOOL, 0, NULL, no_cluster, NULL},
-    {"cluster.node-name", 0, FLAG_REFUSED, 0, "NAME", no_cluster, NULL},
-    {"cluster.advertise-address", 0, FLAG_REFUSED, 0, "ADDR", no_cluster, NULL},
-    {"cluster.join-addresses", 0, FLAG_REFUSED, 0, "ADDRS", no_cluster, NULL},
-    {"cluster.discover-peers", 0, FLAG_REFUSED, 0, "HOW", no_cluster, NULL},
-    {"cluster.advertise-interfaces", 0, FLAG_REFUSED, 0, "NAMES", no_cluster, NULL},
-    {"cluster.rejoin-interval", 0, FLAG_REFUSED, 0, "TIME", no_cluster, NULL},
-    {"cluster.max-join-peers", 0, FLAG_REFUSED, 0, "N", no_cluster, NULL},
-    {"cluster.name", 0, FLAG_REFUSED, 0, "NAME", no_cluster, NULL},
-    {"cluster.enable-tls", 0, FLAG_REFUSED_BOOL, 0, NULL, no_cluster, NULL},
-    {"cluster.tls-ca-path", 0, FLAG_REFUSED, 0, "PATH", no_cluster, NULL},
-    {"cluster.tls-cert-path", 0, FLAG_REFUSED, 0, "PATH", no_cluster, NULL},
-    {"cluster.tls-key-path", 0, FLAG_REFUSED, 0, "PATH", no_cluster, NULL},
-    {"cluster.tls-server-name", 0, FLAG_REFUSED, 0, "NAME", no_cluster, NULL},
-    {"cluster.wait-for-size", 0, FLAG_REFUSED, 0, "N", no_cluster, NULL},
-    {"cluster.wait-timeout", 0, FLAG_REFUSED, 0, "TIME", no_cluster, NULL},
+    {"cluster.node-name", 0, FLAG_IGNORED, 0, "NAME", needs_cluster, NULL},
+    {"cluster.advertise-address", 0, FLAG_IGNORED, 0, "ADDR", needs_cluster, NULL},
+    {"cluster.join-addresses", 0, FLAG_IGNORED, 0, "ADDRS", needs_cluster, NULL},
+    {"cluster.discover-peers", 0, FLAG_IGNORED, 0, "HOW", needs_cluster, NULL},
+    {"cluster.advertise-interfaces", 0, FLAG_IGNORED, 0, "NAMES", needs_cluster, NULL},
+    {"cluster.rejoin-interval", 0, FLAG_IGNORED, 0, "TIME", needs_cluster, NULL},
+    {"cluster.max-join-peers", 0, FLAG_IGNORED, 0, "N", needs_cluster, NULL},
+    {"cluster.name", 0, FLAG_IGNORED, 0, "NAME", needs_cluster, NULL},
+    {"cluster.enable-tls", 0, FLAG_IGNORED_BOOL, 0, NULL, needs_cluster, NULL},
+    {"cluster.tls-ca-path", 0, FLAG_IGNORED, 0, "PATH", needs_cluster, NULL},
+    {"cluster.tls-cert-path", 0, FLAG_IGNORED, 0, "PATH", needs_cluster, NULL},
+    {"cluster.tls-key-path", 0, FLAG_IGNORED, 0, "PATH", needs_cluster, NULL},
+    {"cluster.tls-server-name", 0, FLAG_IGNORED, 0, "NAME", needs_cluster, NULL},
+    {"cluster.wait-for-size", 0, FLAG_IGNORED, 0, "N", needs_cluster, NULL},
+    {"cluster.wait-timeout", 0, FLAG_IGNORED, 0, "TIME", needs_cluster, NULL},
     {NULL, 0, FLAG_BOOL, 0, NULL, NULL, NULL},
 };
 

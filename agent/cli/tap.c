@@ -1,6 +1,7 @@
 #include "agent/cli/tap.h"
 #include "agent/base/clock.h"
 #include "agent/base/mem.h"
+#include "agent/model/batch_lines.h"
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -31,14 +32,36 @@ static void write_out(const struct buf *text)
     }
 }
 
-static void see(void *ctx, const struct receiver *to, const struct batch *b)
+void tap_write_batch(struct buf *out, const struct batch *b, bool is_coloured, struct tap_counts *counts)
+{
+    const struct otlp_batch *otlp = (const void *)b;
+
+    batch_write_lines(out, b, is_coloured);
+    switch (b->kind) {
+    case BATCH_LOGS:
+        counts->logs += batch_items(b);
+        break;
+    case BATCH_SAMPLES:
+        counts->samples += batch_items(b);
+        break;
+    case BATCH_OTLP:
+        *(otlp->signal == OTLP_TRACES ? &counts->spans
+          : otlp->signal == OTLP_LOGS ? &counts->logs
+                                      : &counts->samples) += otlp->n_items;
+        break;
+    }
+}
+
+static void see(void *ctx, const struct fanout *from, const struct receiver *to, const struct batch *b)
 {
     struct tap_counts counts = {0};
     struct buf text;
     bool is_all;
 
     (void)ctx;
-    (void)to;
+    (void)from;
+    if (!to->is_sink)
+        return;
     buf_init(&text, TAP_BYTES);
     tap_write_batch(&text, b, tap.is_coloured, &counts);
     pthread_mutex_lock(&tap.lock);
@@ -75,6 +98,8 @@ static void write_rates(void *arg)
     buf_release(&text);
 }
 
+static struct tap listener = {.see = see, .is_printing = true};
+
 void tap_start(struct loops *loops, bool is_coloured, loop_fn on_all, void *arg)
 {
     tap.loops = loops;
@@ -83,14 +108,14 @@ void tap_start(struct loops *loops, bool is_coloured, loop_fn on_all, void *arg)
     tap.arg = arg;
     tap.timer = timer_new(loops_control(loops), write_rates, NULL);
     timer_start(tap.timer, RATE_MS, RATE_MS);
-    receiver_set_tap(see, NULL);
+    tap_add(&listener);
 }
 
 void tap_stop(void)
 {
     if (tap.timer == NULL)
         return;
-    receiver_set_tap(NULL, NULL);
+    tap_remove(&listener);
     timer_free(tap.timer);
     tap.timer = NULL;
 }

@@ -11,7 +11,7 @@
 void tap_start(struct loops *loops, bool is_coloured, loop_fn on_all, void *arg);
 /* After the components are closed. */
 void tap_stop(void);
-/* The lines of one batch; counts what was seen. For tests too. */
+/* Lines of one batch (batch_lines.h); counts what was seen. For tests too. */
 struct tap_counts {
     uint64_t logs, samples, spans;
 };

@@ -185,12 +185,13 @@ const char *verdict_name(enum verdict v)
 int64_t retry_backoff_ms(unsigned attempt, int64_t min_ms, int64_t max_ms, double multiplier, uint64_t random)
 {
     double full = (double)(min_ms > 0 ? min_ms : 1);
+    double by = multiplier >= 1 ? multiplier : 2;
     int64_t ms, half;
 
     if (max_ms < min_ms)
         max_ms = min_ms;
-    for (unsigned i = 1; i < attempt && full < (double)max_ms; i++)
-        full *= multiplier > 1 ? multiplier : 2;
+    for (unsigned i = 1; i < attempt && by > 1 && full < (double)max_ms; i++)
+        full *= by;
     ms = full < (double)max_ms ? (int64_t)full : max_ms;
     if (ms < 1)
         ms = 1;

@@ -228,7 +228,8 @@ static struct http_transfer *start(struct docker *d, const char *version, const 
     request->unix_socket = slice_str(d->socket);
     if (d->prepare != NULL && d->prepare(d->prepare_ctx, request, &arena, unprepared) != OK)
         request->url = (struct slice){0};
-    request->http2 = false;
+    /* A paused stream would hold up the others of its connection. */
+    request->http2 = request->http2 && !request->is_stream;
     t = http_request_start(d->http, request);
     arena_release(&arena);
     return t;

@@ -193,6 +193,8 @@ static void fill_args(struct rpc_args *a, const struct rpc_channel *ch)
     if (o->compression != CODEC_NONE)
         rpc_args_int(a, GRPC_COMPRESSION_CHANNEL_DEFAULT_ALGORITHM, algorithm_of(o->compression));
     add_if(a, GRPC_ARG_KEEPALIVE_TIME_MS, o->keepalive_time_ms);
+    if (o->keepalive_time_ms > 0)
+        rpc_args_int(a, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0); /* go on pinging; the library stops after two */
     add_if(a, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, o->keepalive_timeout_ms);
     if (o->keepalive_without_calls)
         rpc_args_int(a, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);

@@ -73,6 +73,8 @@ static void fill_args(struct rpc_args *a, const struct rpc_server_options *o, gr
     rpc_args_int(a, GRPC_ARG_MAX_CONCURRENT_STREAMS, o->max_concurrent_streams);
     rpc_args_int(a, GRPC_ARG_ALLOW_REUSEPORT, 0); /* a port in use is an error, not a shared one */
     add_if(a, GRPC_ARG_KEEPALIVE_TIME_MS, o->keepalive_time_ms);
+    if (o->keepalive_time_ms > 0)
+        rpc_args_int(a, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0); /* go on pinging; the library stops after two */
     add_if(a, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, o->keepalive_timeout_ms);
     add_if(a, GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, o->min_ping_interval_ms);
     rpc_args_int(a, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, o->permit_pings_without_calls ? 1 : 0);

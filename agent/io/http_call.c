@@ -222,7 +222,7 @@ static enum MHD_Result begin(struct http_call *c)
     c->daemon->active++;
     is_off = s->is_draining || s->is_stopping || c->daemon->is_closing;
     pthread_mutex_unlock(&s->lock);
-    if (is_off || (c->daemon->client_ca != NULL && !http_server_client_is_verified(c->mhd))) {
+    if (is_off || !http_server_client_is_welcome(c->daemon, c->mhd)) {
         http_call_unref(c); /* the handler never sees it */
         if (is_off)
             refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, "stopping");
@@ -376,7 +376,7 @@ static void add_header(struct MHD_Response *r, const struct http_header *h)
     mem_free(value);
 }
 
-static void add_headers(struct http_call *c, struct MHD_Response *r, const struct http_reply *reply)
+void http_call_add_headers(struct http_call *c, struct MHD_Response *r, const struct http_reply *reply)
 {
     char number[24];
 
@@ -404,7 +404,7 @@ static struct MHD_Response *make_response(struct http_call *c, const struct http
     r = body != NULL ? MHD_create_response_from_buffer_with_free_callback(reply->body.len, body, mem_free)
                      : MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     BUG_ON(r == NULL);
-    add_headers(c, r, reply);
+    http_call_add_headers(c, r, reply);
     return r;
 }
 
@@ -414,6 +414,8 @@ void http_reply(struct http_call *c, const struct http_reply *reply)
 
     pthread_mutex_lock(&c->server->lock);
     if (c->state != CALL_ANSWERED && !c->is_ended) {
+        if (c->daemon->retired_ms != 0) /* the next request has to meet the new daemon */
+            MHD_add_response_header(r, "Connection", "close");
         http_call_answer_locked(c, (unsigned)reply->status, r);
         r = NULL;
     }

@@ -84,6 +84,14 @@ static void take_messages(struct http_client *c)
     }
 }
 
+void http_client_fail(struct http_transfer *t, CURLcode code)
+{
+    t->finish_code = code;
+    list_remove(&t->link);
+    list_add_tail(&t->client->failed, &t->link);
+    http_client_kick(t->client);
+}
+
 static void add_now(struct http_transfer *t)
 {
     CURLMcode rc;
@@ -96,9 +104,7 @@ static void add_now(struct http_transfer *t)
         return;
     t->is_added = false;
     error_set(&t->error, INVALID, "cannot start: %s", curl_multi_strerror(rc));
-    list_remove(&t->link);
-    list_add_tail(&t->client->failed, &t->link);
-    http_client_kick(t->client);
+    http_client_fail(t, CURLE_FAILED_INIT);
 }
 
 /* Ends what enter began: does what had to wait, and frees the client if that was asked for meanwhile. */
@@ -207,7 +213,7 @@ static void on_kick(void *arg)
         http_transfer_pump(t);
     }
     while (!c->is_freed && (t = pop(&c->failed)) != NULL)
-        http_transfer_finish(t, CURLE_FAILED_INIT);
+        http_transfer_finish(t, t->finish_code);
     leave(c);
 }
 
@@ -246,6 +252,7 @@ enum code http_client_new(struct http_client **out, struct loop *loop, struct er
     list_init(&c->failed);
     list_init(&c->to_resume);
     list_init(&c->cancelled);
+    list_init(&c->token_waits);
     c->curl_timer = timer_new(loop, on_curl_timer, c);
     c->kick = timer_new(loop, on_kick, c);
     curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
@@ -268,6 +275,7 @@ void http_client_free(struct http_client *c)
     if (c == NULL)
         return;
     BUG_ON(c->is_freed);
+    http_oauth2_cancel_waits(c);
     cancel_all(&c->to_start);
     cancel_all(&c->transfers);
     cancel_all(&c->failed);
@@ -297,12 +305,13 @@ struct http_transfer *http_request_start(struct http_client *c, const struct htt
     t->max_bytes = request->max_response_bytes != 0 ? request->max_response_bytes : LIMIT_HTTP_RESPONSE_BYTES;
     buf_init(&t->body, (size_t)t->max_bytes);
     buf_init(&t->pending, PENDING_MAX);
-    if (http_setup(t, request, &t->error) == OK) {
+    t->oauth2 = request->oauth2 != NULL ? oauth2_ref(request->oauth2) : NULL;
+    if (http_setup(t, request, &t->error) != OK)
+        http_client_fail(t, CURLE_FAILED_INIT);
+    else if (t->oauth2 != NULL)
+        http_oauth2_start(t);
+    else
         http_client_add(t);
-    } else {
-        list_add_tail(&c->failed, &t->link);
-        http_client_kick(c);
-    }
     return t;
 }
 

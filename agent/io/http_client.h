@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct loop;
+struct oauth2;
 struct http_client;
 struct http_transfer; /* a request under way; gone when done has run or after http_request_cancel */
 
@@ -60,6 +61,7 @@ struct http_request {
     struct slice basic_user, basic_password; /* used when has_basic */
     bool has_basic;
     struct slice bearer;
+    struct oauth2 *oauth2;         /* oauth2.h; NULL: none. Gets and keeps its token; counted while the request lives */
     const struct tls_options *tls; /* NULL: the system's roots */
     struct slice unix_socket;      /* path: connect there; the URL gives Host and path (Docker) */
     struct slice proxy_url, no_proxy;

@@ -29,11 +29,13 @@ static size_t conn_bytes(const struct http_server *s)
 static void on_connection(void *arg, struct MHD_Connection *mhd, void **private,
                           enum MHD_ConnectionNotificationCode code)
 {
-    struct http_server *s = arg;
+    struct http_daemon *d = arg;
+    struct http_server *s = d->server;
     struct http_conn *conn = *private;
     const union MHD_ConnectionInfo *info;
 
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        http_server_ask_for_certificate(d, mhd);
         info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
         conn = mem_zalloc(sizeof *conn);
         list_init(&conn->link);
@@ -74,9 +76,7 @@ static void daemon_free(struct http_daemon *d)
         return;
     if (d->mhd != NULL)
         MHD_stop_daemon(d->mhd);
-    mem_free_secret(d->key, d->key != NULL ? strlen(d->key) : 0);
-    mem_free(d->cert);
-    mem_free(d->client_ca);
+    http_server_release_tls(d);
     mem_free(d);
 }
 
@@ -108,7 +108,7 @@ static enum code start_mhd(struct http_daemon *d, struct error *err)
                                        MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,                  /* */
                                        MHD_OPTION_LISTEN_SOCKET, fd,                              /* */
                                        MHD_OPTION_NOTIFY_COMPLETED, http_call_on_completed, NULL, /* */
-                                       MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,            /* */
+                                       MHD_OPTION_NOTIFY_CONNECTION, on_connection, d,            /* */
                                        MHD_OPTION_CONNECTION_LIMIT, s->options.max_connections,   /* */
                                        MHD_OPTION_CONNECTION_TIMEOUT, s->options.idle_timeout_s,  /* */
                                        MHD_OPTION_CONNECTION_MEMORY_LIMIT, conn_bytes(s),         /* */
@@ -173,31 +173,108 @@ static struct http_daemon *take_retired(struct http_server *s, int64_t now_ms)
     return NULL;
 }
 
+/* NULL: none could be started. */
+static struct http_daemon *present(struct http_server *s)
+{
+    if (list_is_empty(&s->daemons))
+        return NULL;
+    return CONTAINER_OF(s->daemons.next, struct http_daemon, link);
+}
+
+/* No new connections; s->fd still listens, so that they wait. */
+static void quiesce(struct http_daemon *d)
+{
+    int fd = d != NULL ? MHD_quiesce_daemon(d->mhd) : -1;
+
+    if (fd >= 0)
+        close(fd);
+}
+
+/* What is in flight is answered; streams end, for their readers to come again. */
+static void retire(struct http_daemon *d)
+{
+    struct http_server *s;
+
+    if (d == NULL)
+        return;
+    s = d->server;
+    pthread_mutex_lock(&s->lock);
+    d->retired_ms = http_server_now_ms();
+    LIST_EACH_SAFE (it, &s->waiting) {
+        struct http_call *c = CONTAINER_OF(it, struct http_call, link);
+
+        if (c->daemon == d && c->stream != NULL)
+            http_stream_end_locked(c);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* The new daemon listens before the old one stops: no connection is refused between. */
 static void renew_certificate(struct http_server *s)
 {
-    struct http_daemon *old = CONTAINER_OF(s->daemons.next, struct http_daemon, link);
+    struct http_daemon *old = present(s);
     struct error err = {0};
-    int fd;
 
     if (daemon_new(s, &err) != OK) {
         log_error(NULL, "a changed certificate cannot be used, the old one stays", log_str("error", err.text),
                   log_int("port", s->port));
         return;
     }
-    fd = MHD_quiesce_daemon(old->mhd);
-    if (fd >= 0)
-        close(fd);
-    pthread_mutex_lock(&s->lock);
-    old->retired_ms = http_server_now_ms();
-    pthread_mutex_unlock(&s->lock);
+    quiesce(old);
+    retire(old);
     log_info(NULL, "the certificate was read again", log_int("port", s->port));
+}
+
+static void check_certificate(struct http_server *s)
+{
+    uint64_t stamp;
+
+    pthread_mutex_lock(&s->tls_lock);
+    stamp = s->tls != NULL ? tls_stamp(s->tls) : 0;
+    if (stamp != s->tls_stamp)
+        renew_certificate(s);
+    s->tls_stamp = stamp;
+    pthread_mutex_unlock(&s->tls_lock);
+}
+
+enum code http_server_set_tls(struct http_server *s, const struct tls_options *tls, struct error *err)
+{
+    struct tls_options *old_tls, *new_tls;
+    struct http_daemon *old;
+    enum code rc = tls != NULL ? http_server_check_tls(tls, err) : OK;
+
+    if (rc != OK)
+        return rc;
+    pthread_mutex_lock(&s->tls_lock);
+    if (tls_options_equal(s->tls, tls)) {
+        pthread_mutex_unlock(&s->tls_lock);
+        return OK;
+    }
+    new_tls = tls != NULL ? tls_options_copy(tls) : NULL;
+    old = present(s);
+    old_tls = s->tls;
+    quiesce(old); /* first: who connects meanwhile waits, and is not greeted by the wrong one */
+    s->tls = new_tls;
+    rc = daemon_new(s, err);
+    if (rc != OK) {
+        struct error again = {0};
+
+        s->tls = old_tls;
+        old_tls = new_tls;
+        if (daemon_new(s, &again) != OK)
+            log_error(NULL, "the HTTP server cannot go on listening", log_str("error", again.text),
+                      log_int("port", s->port));
+    }
+    s->tls_stamp = s->tls != NULL ? tls_stamp(s->tls) : 0;
+    retire(old);
+    pthread_mutex_unlock(&s->tls_lock);
+    tls_options_free(old_tls);
+    return rc;
 }
 
 static void *keep(void *arg)
 {
     struct http_server *s = arg;
-    uint64_t stamp = s->tls != NULL ? tls_stamp(s->tls) : 0;
     int64_t checked_ms = http_server_now_ms();
 
     pthread_setname_np(pthread_self(), "http keeper");
@@ -216,13 +293,9 @@ static void *keep(void *arg)
         d = take_retired(s, now_ms);
         pthread_mutex_unlock(&s->lock);
         daemon_free(d);
-        if (s->tls != NULL && now_ms - checked_ms >= TLS_CHECK_MS) {
-            uint64_t now_stamp = tls_stamp(s->tls);
-
+        if (now_ms - checked_ms >= TLS_CHECK_MS) {
             checked_ms = now_ms;
-            if (now_stamp != stamp)
-                renew_certificate(s);
-            stamp = now_stamp;
+            check_certificate(s);
         }
         pthread_mutex_lock(&s->lock);
     }
@@ -237,6 +310,7 @@ void http_server_unref(struct http_server *s)
     tls_options_free(s->tls);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->tls_lock);
     mem_free(s);
 }
 
@@ -267,6 +341,8 @@ enum code http_server_start(struct http_server **out, const struct http_server_o
     s->options = *options;
     set_defaults(&s->options);
     s->tls = options->tls != NULL ? tls_options_copy(options->tls) : NULL;
+    s->tls_stamp = s->tls != NULL ? tls_stamp(s->tls) : 0;
+    pthread_mutex_init(&s->tls_lock, NULL);
     list_init(&s->daemons);
     list_init(&s->conns);
     list_init(&s->waiting);

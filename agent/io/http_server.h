@@ -47,6 +47,9 @@ struct http_server_options {
 MUST_USE enum code http_server_start(struct http_server **out, const struct http_server_options *options,
                                      const struct http_handler *handler, struct error *err);
 uint16_t http_server_port(const struct http_server *s); /* the actual one */
+/* Other TLS settings from now on, or none (NULL): new connections get them, requests in flight are answered as they
+ * came. INVALID, IO: the certificate or a file of it cannot be used, nothing changed. Not from a callback. */
+MUST_USE enum code http_server_set_tls(struct http_server *s, const struct tls_options *tls, struct error *err);
 struct http_server_counts {
     uint64_t requests, rejected_too_large, dropped, open_connections, waiting; /* waiting: for http_reply */
 };

@@ -8,6 +8,7 @@
 #include "agent/base/buf.h"
 #include "agent/base/list.h"
 #include "agent/io/http_server.h"
+#include "agent/io/tls.h"
 #include <microhttpd.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,9 +20,10 @@ struct http_daemon {
     struct http_server *server;
     struct MHD_Daemon *mhd;
     char *cert, *key, *client_ca; /* owned; MHD reads them as long as it lives */
-    int64_t retired_ms;           /* 0: the present one */
-    bool is_closing;              /* nothing may be suspended any more */
-    unsigned active;              /* calls between their headers and their end */
+    enum tls_client_auth client_auth;
+    int64_t retired_ms; /* 0: the present one */
+    bool is_closing;    /* nothing may be suspended any more */
+    unsigned active;    /* calls between their headers and their end */
 };
 
 /* One TCP connection; libmicrohttpd's idle time starts anew with every byte, so slow clients are timed here. */
@@ -37,8 +39,10 @@ struct http_server {
     atomic_uint refs; /* the owner and every call */
     struct http_handler handler;
     struct http_server_options options; /* all defaults filled in; its borrowed parts are not used after start */
+    pthread_mutex_t tls_lock;           /* for tls and its stamp; taken before lock */
     struct tls_options *tls;            /* owned; NULL: plain */
-    int fd;                             /* the listening socket, duplicated for every daemon */
+    uint64_t tls_stamp;
+    int fd; /* the listening socket, duplicated for every daemon */
     uint16_t port;
     pthread_t keeper; /* closes slow connections, watches the certificate, retires daemons */
     bool has_keeper;
@@ -103,6 +107,7 @@ void http_call_on_completed(void *arg, struct MHD_Connection *mhd, void **privat
 void http_call_answer_locked(struct http_call *c, unsigned status, struct MHD_Response *take_response);
 struct MHD_Response *http_call_text_response(const char *text);
 void http_call_unref(struct http_call *c);
+void http_call_add_headers(struct http_call *c, struct MHD_Response *r, const struct http_reply *reply);
 void http_call_resume_locked(struct http_call *c);
 
 /* http_stream.c */
@@ -112,6 +117,11 @@ void http_stream_free(struct http_stream *st);
 /* http_server_tls.c */
 MUST_USE enum code http_server_load_tls(struct http_daemon *d, const struct tls_options *tls, struct error *err);
 char *http_server_tls_priorities(const struct tls_options *tls);
-/* Where client_ca is set: the client has shown a certificate that it signed. */
-bool http_server_client_is_verified(struct MHD_Connection *mhd);
+/* Could a daemon be started with these? INVALID or IO says why not. */
+MUST_USE enum code http_server_check_tls(const struct tls_options *tls, struct error *err);
+void http_server_release_tls(struct http_daemon *d);
+/* As a connection begins, before its handshake. */
+void http_server_ask_for_certificate(const struct http_daemon *d, struct MHD_Connection *mhd);
+/* The client has shown what its daemon's client_auth asks for. */
+bool http_server_client_is_welcome(const struct http_daemon *d, struct MHD_Connection *mhd);
 #endif

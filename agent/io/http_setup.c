@@ -2,6 +2,7 @@
 #include "agent/base/mem.h"
 #include "agent/io/http_client_int.h"
 #include "agent/io/http_url.h"
+#include <arpa/inet.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,27 @@ static enum code set_method(struct http_transfer *t, const struct http_request *
     return OK;
 }
 
+/* localhost, 127.0.0.0/8, ::1. */
+static bool is_this_host(struct slice text)
+{
+    struct http_url url;
+    struct error ignored = {0};
+    unsigned char address[sizeof(struct in6_addr)];
+    char host[INET6_ADDRSTRLEN];
+
+    if (http_url_parse(&url, text, &ignored) != OK)
+        return false;
+    if (slice_eq_nocase(url.host, SLICE_LIT("localhost")))
+        return true;
+    if (url.host.len >= sizeof host)
+        return false;
+    memcpy(host, url.host.ptr, url.host.len);
+    host[url.host.len] = '\0';
+    if (inet_pton(AF_INET, host, address) == 1)
+        return address[0] == 127;
+    return inet_pton(AF_INET6, host, address) == 1 && memcmp(address, &in6addr_loopback, sizeof in6addr_loopback) == 0;
+}
+
 static void set_proxy(CURL *easy, const struct http_request *request)
 {
     const char *upper = getenv("HTTP_PROXY");
@@ -124,8 +146,8 @@ static void set_proxy(CURL *easy, const struct http_request *request)
     if (request->proxy_url.len != 0) {
         set_text(easy, CURLOPT_PROXY, request->proxy_url);
         set_text(easy, CURLOPT_NOPROXY, request->no_proxy);
-    } else if (!request->proxy_from_environment) {
-        curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    } else if (!request->proxy_from_environment || is_this_host(request->url)) {
+        curl_easy_setopt(easy, CURLOPT_PROXY, ""); /* Go, too, never asks the environment's proxy for this host */
     } else if (getenv("http_proxy") == NULL && upper != NULL && request->url.len > 5 &&
                slice_eq_nocase(slice_head(request->url, 5), SLICE_LIT("http:"))) {
         curl_easy_setopt(easy, CURLOPT_PROXY, upper); /* libcurl reads the lower-case name only; Go reads both */
@@ -321,6 +343,7 @@ static void drop_credentials(struct http_transfer *t)
     curl_easy_setopt(easy, CURLOPT_SSLKEY_BLOB, NULL);
     curl_easy_setopt(easy, CURLOPT_CONNECT_TO, NULL);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->public_headers);
+    http_oauth2_release(t);
 }
 
 enum code http_setup_redirect(struct http_transfer *t, struct error *err)

@@ -31,7 +31,7 @@ static ssize_t on_read(void *arg, uint64_t pos, char *out, size_t max)
         n = (ssize_t)some;
     } else if (st->is_closed) {
         n = MHD_CONTENT_READER_END_OF_STREAM;
-    } else if (s->is_stopping || c->daemon->is_closing) {
+    } else if (s->is_stopping || c->daemon->is_closing || c->daemon->retired_ms != 0) {
         st->is_closed = true;
         n = MHD_CONTENT_READER_END_OF_STREAM;
     } else {
@@ -56,12 +56,7 @@ struct http_stream *http_reply_stream(struct http_call *c, const struct http_rep
     struct MHD_Response *r = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_read, c, NULL);
 
     BUG_ON(r == NULL);
-    if (head->media_type.len != 0) {
-        char *type = mem_strndup(head->media_type);
-
-        MHD_add_response_header(r, "Content-Type", type);
-        mem_free(type);
-    }
+    http_call_add_headers(c, r, head);
     st->call = c;
     buf_init(&st->data, LIMIT_HTTP_STREAM_BYTES);
     pthread_mutex_lock(&c->server->lock);

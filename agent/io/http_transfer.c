@@ -91,7 +91,8 @@ size_t http_transfer_on_header(char *ptr, size_t size, size_t n, void *arg)
     if (size * n > 2 || (ptr[0] != '\r' && ptr[0] != '\n') || status < 200)
         return size * n;
     t->is_redirect = t->follow_redirects && is_redirect_status(status) && header_of(t, "Location").len != 0;
-    return t->is_redirect || tell_head(t) ? size * n : 0;
+    t->is_unauthorized = status == 401 && t->oauth2 != NULL && !t->was_unauthorized;
+    return t->is_redirect || t->is_unauthorized || tell_head(t) ? size * n : 0;
 }
 
 /* False: no more. */
@@ -175,7 +176,7 @@ size_t http_transfer_on_write(char *ptr, size_t size, size_t n, void *arg)
 
     if (t->is_cancelled || t->end != END_NONE)
         return 0;
-    if (t->is_redirect) { /* read to its end, so that the connection can be used again */
+    if (t->is_redirect || t->is_unauthorized) { /* read to its end, so that the connection can be used again */
         t->redirect_bytes += in.len;
         return t->redirect_bytes <= REDIRECT_BODY_MAX ? size * n : 0;
     }
@@ -267,6 +268,16 @@ static bool follow(struct http_transfer *t)
     return true;
 }
 
+/* The token was refused: once more with a new one. */
+static void authorize_again(struct http_transfer *t)
+{
+    t->is_unauthorized = false;
+    t->was_unauthorized = true;
+    t->redirect_bytes = 0;
+    oauth2_forget(t->oauth2, t->token_serial);
+    http_oauth2_start(t);
+}
+
 void http_transfer_finish(struct http_transfer *t, CURLcode code)
 {
     struct http_client *c = t->client;
@@ -278,6 +289,10 @@ void http_transfer_finish(struct http_transfer *t, CURLcode code)
     if (t->is_paused) {
         t->is_finished = true;
         t->finish_code = code;
+        return;
+    }
+    if (t->is_unauthorized && t->end == END_NONE && (code == CURLE_OK || t->redirect_bytes > REDIRECT_BODY_MAX)) {
+        authorize_again(t);
         return;
     }
     if (t->is_redirect && t->end == END_NONE && (code == CURLE_OK || t->redirect_bytes > REDIRECT_BODY_MAX)) {
@@ -333,6 +348,7 @@ void http_transfer_free(struct http_transfer *t)
     if (t->is_added)
         curl_multi_remove_handle(t->client->multi, t->easy);
     curl_easy_cleanup(t->easy);
+    http_oauth2_release(t);
     curl_slist_free_all(t->headers);
     curl_slist_free_all(t->public_headers);
     curl_slist_free_all(t->proxy_headers);

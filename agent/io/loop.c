@@ -1,50 +1,15 @@
 #include "agent/io/loop.h"
 #include "agent/base/mem.h"
-#include <pthread.h>
+#include "agent/io/loop_int.h"
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
-#include <uv.h>
-
-struct post {
-    loop_fn fn;
-    void *arg;
-};
-
-struct posts {
-    struct post *at; /* owned */
-    size_t len, cap;
-};
-
-struct loop {
-    uv_loop_t uv;
-    uv_async_t wake;
-    pthread_mutex_t lock;
-    struct posts incoming; /* under lock */
-    struct posts running;  /* the loop's own: what it took from incoming */
-    struct loops *owner;
-    unsigned index;
-    pthread_t thread;
-    bool has_thread;
-};
-
-struct loops {
-    struct loop *workers; /* n of them; owned */
-    struct loop control;
-    unsigned n;
-};
 
 struct barrier {
     atomic_uint left;
     struct loops *loops;
     loop_fn done;
-    void *arg;
-};
-
-struct timer {
-    uv_timer_t uv; /* its data is the timer */
-    loop_fn fn;
     void *arg;
 };
 
@@ -57,7 +22,7 @@ struct poll_handle {
 static _Thread_local struct loop *current;
 
 /* Runs what was posted so far; what is posted meanwhile waits for the next turn, so that I/O gets its share. */
-static bool run_posts(struct loop *l)
+bool loop_run_posts(struct loop *l)
 {
     struct posts taken;
 
@@ -74,7 +39,7 @@ static bool run_posts(struct loop *l)
 
 static void on_wake(uv_async_t *wake)
 {
-    run_posts(wake->data);
+    loop_run_posts(wake->data);
 }
 
 void loop_post(struct loop *l, loop_fn fn, void *arg)
@@ -88,15 +53,21 @@ void loop_post(struct loop *l, loop_fn fn, void *arg)
         l->incoming.at = mem_realloc(l->incoming.at, l->incoming.cap * sizeof *l->incoming.at);
     }
     l->incoming.at[l->incoming.len++] = (struct post){fn, arg};
-    if (was_empty) /* under the lock: the loop cannot be freed between */
+    if (was_empty && l->owner->time == NULL) /* under the lock: the loop cannot be freed between */
         uv_async_send(&l->wake);
     pthread_mutex_unlock(&l->lock);
 }
 
 static enum code loop_init(struct loop *l, struct loops *owner, unsigned index, struct error *err)
 {
-    int rc = uv_loop_init(&l->uv);
+    int rc;
 
+    l->owner = owner;
+    l->index = index;
+    pthread_mutex_init(&l->lock, NULL);
+    if (owner->time != NULL)
+        return OK;
+    rc = uv_loop_init(&l->uv);
     if (rc != 0)
         return error_set(err, IO, "cannot make an event loop: %s", uv_strerror(rc));
     rc = uv_async_init(&l->uv, &l->wake, on_wake);
@@ -105,9 +76,6 @@ static enum code loop_init(struct loop *l, struct loops *owner, unsigned index, 
         return error_set(err, IO, "cannot make an event loop: %s", uv_strerror(rc));
     }
     l->wake.data = l;
-    l->owner = owner;
-    l->index = index;
-    pthread_mutex_init(&l->lock, NULL);
     return OK;
 }
 
@@ -121,15 +89,17 @@ static void close_handle(uv_handle_t *handle, void *arg)
 /* Its thread has ended: everything here is the caller's. */
 static void loop_release(struct loop *l)
 {
-    current = l;
-    uv_walk(&l->uv, close_handle, NULL);
-    while (uv_run(&l->uv, UV_RUN_DEFAULT) != 0)
-        ;
-    BUG_ON(uv_loop_close(&l->uv) != 0);
+    if (l->owner->time == NULL) {
+        current = l;
+        uv_walk(&l->uv, close_handle, NULL);
+        while (uv_run(&l->uv, UV_RUN_DEFAULT) != 0)
+            ;
+        BUG_ON(uv_loop_close(&l->uv) != 0);
+        current = NULL;
+    }
     pthread_mutex_destroy(&l->lock);
     mem_free(l->incoming.at);
     mem_free(l->running.at);
-    current = NULL;
 }
 
 static void *run_worker(void *arg)
@@ -167,6 +137,25 @@ static enum code start_thread(struct loop *l, struct error *err)
     return OK;
 }
 
+/* Loops without threads: n workers and the control loop. */
+static enum code init_all(struct loops *loops, unsigned n, struct error *err)
+{
+    enum code rc;
+
+    loops->workers = mem_array(n, sizeof *loops->workers);
+    rc = loop_init(&loops->control, loops, n, err);
+    if (rc != OK)
+        return rc;
+    for (unsigned i = 0; i < n && rc == OK; i++) {
+        rc = loop_init(&loops->workers[i], loops, i, err);
+        if (rc == OK)
+            loops->n++;
+    }
+    if (rc != OK && loops->n == 0)
+        loop_release(&loops->control);
+    return rc;
+}
+
 enum code loops_new(struct loops **out, unsigned n, struct error *err)
 {
     struct loops *loops = mem_zalloc(sizeof *loops);
@@ -177,17 +166,11 @@ enum code loops_new(struct loops **out, unsigned n, struct error *err)
         long cores = sysconf(_SC_NPROCESSORS_ONLN);
         n = cores > 0 && cores < 1024 ? (unsigned)cores : 1;
     }
-    loops->workers = mem_array(n, sizeof *loops->workers);
-    rc = loop_init(&loops->control, loops, n, err);
-    if (rc != OK) {
+    rc = init_all(loops, n, err);
+    if (rc != OK && loops->n == 0) { /* not even a control loop is left */
         mem_free(loops->workers);
         mem_free(loops);
         return rc;
-    }
-    for (unsigned i = 0; i < n && rc == OK; i++) {
-        rc = loop_init(&loops->workers[i], loops, i, err);
-        if (rc == OK)
-            loops->n++;
     }
     for (unsigned i = 0; i < n && rc == OK; i++)
         rc = start_thread(&loops->workers[i], err);
@@ -197,6 +180,16 @@ enum code loops_new(struct loops **out, unsigned n, struct error *err)
     }
     *out = loops;
     return OK;
+}
+
+struct loops *loops_new_virtual(unsigned n, int64_t wall_ns)
+{
+    struct loops *loops = mem_zalloc(sizeof *loops);
+
+    BUG_ON(n == 0);
+    loops->time = virtual_time_new(wall_ns);
+    BUG_ON(init_all(loops, n, NULL) != OK); /* nothing of it can fail */
+    return loops;
 }
 
 void loops_run(struct loops *loops)
@@ -216,7 +209,7 @@ static bool run_left_posts(struct loop *l)
     bool ran;
 
     current = l;
-    ran = run_posts(l);
+    ran = loop_run_posts(l);
     current = NULL;
     return ran;
 }
@@ -243,6 +236,7 @@ void loops_free(struct loops *loops)
         loop_release(&loops->workers[i]);
     loop_release(&loops->control);
     mem_free(loops->workers);
+    mem_free(loops->time);
     mem_free(loops);
 }
 
@@ -266,6 +260,11 @@ struct loop *loop_current(void)
     return current;
 }
 
+void loop_set_current(struct loop *l)
+{
+    current = l;
+}
+
 unsigned loop_index(const struct loop *l)
 {
     return l->index;
@@ -273,11 +272,14 @@ unsigned loop_index(const struct loop *l)
 
 int64_t loop_now_ms(struct loop *loop)
 {
+    if (loop->owner->time != NULL)
+        return loop->owner->time->mono_ns / NS_PER_MS;
     return (int64_t)uv_now(&loop->uv);
 }
 
 void *loop_uv(struct loop *loop)
 {
+    BUG_ON(loop->owner->time != NULL); /* nothing from outside comes in there */
     return &loop->uv;
 }
 
@@ -313,6 +315,10 @@ struct timer *timer_new(struct loop *loop, loop_fn fn, void *arg)
 
     t->fn = fn;
     t->arg = arg;
+    t->loop = loop;
+    list_init(&t->link);
+    if (loop->owner->time != NULL)
+        return t;
     uv_timer_init(&loop->uv, &t->uv);
     t->uv.data = t;
     return t;
@@ -320,13 +326,20 @@ struct timer *timer_new(struct loop *loop, loop_fn fn, void *arg)
 
 void timer_start(struct timer *t, uint64_t after_ms, uint64_t repeat_ms)
 {
+    if (t->loop->owner->time != NULL) {
+        virtual_timer_start(t, after_ms, repeat_ms);
+        return;
+    }
     uv_update_time(t->uv.loop); /* the callback we are in may have taken long */
     uv_timer_start(&t->uv, on_timer, after_ms, repeat_ms);
 }
 
 void timer_stop(struct timer *t)
 {
-    uv_timer_stop(&t->uv);
+    if (t->loop->owner->time != NULL)
+        list_remove(&t->link);
+    else
+        uv_timer_stop(&t->uv);
 }
 
 static void free_timer(uv_handle_t *handle)
@@ -336,8 +349,14 @@ static void free_timer(uv_handle_t *handle)
 
 void timer_free(struct timer *t)
 {
-    if (t != NULL)
+    if (t == NULL)
+        return;
+    if (t->loop->owner->time == NULL) {
         uv_close((uv_handle_t *)&t->uv, free_timer);
+        return;
+    }
+    list_remove(&t->link);
+    mem_free(t);
 }
 
 static void on_readable(uv_poll_t *handle, int status, int events)
@@ -351,10 +370,14 @@ static void on_readable(uv_poll_t *handle, int status, int events)
 
 enum code poll_new(struct poll_handle **out, struct loop *loop, int fd, loop_fn fn, void *arg, struct error *err)
 {
-    struct poll_handle *p = mem_zalloc(sizeof *p);
-    int rc = uv_poll_init(&loop->uv, &p->uv, fd);
+    struct poll_handle *p;
+    int rc;
 
     *out = NULL;
+    if (loop->owner->time != NULL)
+        return error_set(err, IO, "cannot wait for descriptor %d: in virtual time nothing comes from outside", fd);
+    p = mem_zalloc(sizeof *p);
+    rc = uv_poll_init(&loop->uv, &p->uv, fd);
     if (rc != 0) {
         mem_free(p);
         return error_set(err, IO, "cannot wait for descriptor %d: %s", fd, uv_strerror(rc));

@@ -40,6 +40,20 @@ void timer_start(struct timer *t, uint64_t after_ms, uint64_t repeat_ms); /* res
 void timer_stop(struct timer *t);
 void timer_free(struct timer *t); /* NULL is fine; fn does not run again */
 
+/* -- virtual time, for pipeline tests and dry runs ------------------------------------------------------------------
+ * Loops without threads and descriptors: n workers and the control loop all run on the caller's thread, inside
+ * loops_turn and loops_pass. The clock stands still while anything is posted and then jumps to the next timer.
+ * poll_new answers IO there. loops_free frees them as others; loops_run is not for them. */
+struct clock;
+struct loops *loops_new_virtual(unsigned n, int64_t wall_ns);
+const struct clock *loops_clock(const struct loops *loops);
+/* Runs all that is posted; then the next timer due until then (loops_clock's monotonic ns), its time having come.
+ * False: there is none, nothing is left to do until then. */
+bool loops_turn(struct loops *loops, int64_t until_ns);
+/* Lets ns pass (0: only what is posted and due). FULL: more than LIMIT_VIRTUAL_TIMERS ran, the clock stands where it
+ * came to. */
+MUST_USE enum code loops_pass(struct loops *loops, int64_t ns, struct error *err);
+
 /* Readiness of a descriptor (inotify, sockets): fn(arg) when it can be read. On the loop only. */
 struct poll_handle;
 MUST_USE enum code poll_new(struct poll_handle **out, struct loop *loop, int fd, loop_fn fn, void *arg,

@@ -5,6 +5,7 @@
 #include "agent/base/mem.h"
 #include "agent/io/file.h"
 #include "agent/io/tls_int.h"
+#include <stdlib.h>
 
 struct tls_fields {
     struct slice *at[9];
@@ -14,6 +15,22 @@ static struct tls_fields fields_of(struct tls_options *o)
 {
     return (struct tls_fields){{&o->ca_file, &o->ca_pem, &o->cert_file, &o->cert_pem, &o->key_file, &o->key_pem,
                                 &o->server_name, &o->client_ca_file, &o->client_ca_pem}};
+}
+
+enum { CIPHERS_PER_KIND = TLS_CIPHER_RSA_AES128_CBC_SHA };
+
+/* GnuTLS takes ciphers and kinds of key apart: whoever names both kinds gets every cipher for both. */
+static enum code check_suites(unsigned suites, struct error *err)
+{
+    unsigned all = (1u << CIPHERS_PER_KIND) - 1;
+    unsigned ecdsa = suites & all, rsa = (suites >> CIPHERS_PER_KIND) & all;
+
+    if (ecdsa != 0 && rsa != 0 && ecdsa != rsa)
+        return error_set(
+            err, INVALID,
+            "cipher_suites: the same ciphers have to be named for ECDHE_ECDSA and for ECDHE_RSA, or one of "
+            "the two left out: they cannot be chosen apart");
+    return OK;
 }
 
 enum code tls_options_check(const struct tls_options *o, bool is_server, struct error *err)
@@ -38,7 +55,27 @@ enum code tls_options_check(const struct tls_options *o, bool is_server, struct 
     if (o->min_version != TLS_VERSION_DEFAULT && o->max_version != TLS_VERSION_DEFAULT &&
         o->min_version > o->max_version)
         return error_set(err, INVALID, "min_version is above max_version");
-    return OK;
+    return check_suites(o->cipher_suites, err);
+}
+
+bool tls_options_equal(const struct tls_options *a, const struct tls_options *b)
+{
+    union {
+        const struct tls_options *borrowed;
+        struct tls_options *options;
+    } one = {.borrowed = a}, two = {.borrowed = b};
+    struct tls_fields fields_a, fields_b;
+
+    if (a == NULL || b == NULL)
+        return a == b;
+    fields_a = fields_of(one.options);
+    fields_b = fields_of(two.options);
+    for (size_t i = 0; i < sizeof fields_a.at / sizeof fields_a.at[0]; i++)
+        if (!slice_eq(*fields_a.at[i], *fields_b.at[i]))
+            return false;
+    return a->insecure_skip_verify == b->insecure_skip_verify && a->include_system_ca == b->include_system_ca &&
+           a->min_version == b->min_version && a->max_version == b->max_version && a->client_auth == b->client_auth &&
+           a->cipher_suites == b->cipher_suites && a->curves == b->curves;
 }
 
 struct tls_options *tls_options_copy(const struct tls_options *options)
@@ -96,9 +133,12 @@ enum code tls_read_system_roots(char **out, struct error *err)
 {
     static const char *const places[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
                                          "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem"};
+    const char *own = getenv("SSL_CERT_FILE"); /* as OpenSSL and Go look for them */
     struct file_stat st;
 
     *out = NULL;
+    if (own != NULL && own[0] != '\0')
+        return tls_read_pem(out, slice_str(own), slice_make(NULL, 0), err);
     for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
         if (file_stat_path(places[i], &st, NULL) == OK)
             return tls_read_pem(out, slice_str(places[i]), slice_make(NULL, 0), err);

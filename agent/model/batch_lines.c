@@ -1,6 +1,7 @@
 /* One line per item. What the items say is shown without control characters: a log line must not drive a terminal. */
+#include "agent/model/batch_lines.h"
 #include "agent/base/clock.h"
-#include "agent/cli/tap.h"
+#include "agent/base/limits.h"
 #include "agent/model/pbwire.h"
 
 /* Field numbers of opentelemetry/proto: {trace,metrics,logs}/v1 */
@@ -26,8 +27,33 @@ struct paint {
     const char *logs, *samples, *spans, *dim, *off;
 };
 
+/* Where the lines go: one after the other into out, or each alone to a listener until it has enough. */
+struct writer {
+    struct buf *out;
+    const struct paint *paint;
+    line_fn each; /* NULL: all into out */
+    void *ctx;
+    bool is_over;
+};
+
 static const struct paint plain = {"", "", "", "", ""};
 static const struct paint coloured = {"\033[32m", "\033[36m", "\033[35m", "\033[2m", "\033[0m"};
+
+static void end_line(struct writer *w)
+{
+    if (w->each == NULL) {
+        buf_add_char(w->out, '\n');
+        return;
+    }
+    w->is_over = !w->each(w->ctx, buf_slice(w->out));
+    buf_reset(w->out);
+}
+
+/* A listener gets the head of a long text. */
+static struct slice head(const struct writer *w, struct slice text)
+{
+    return w->each == NULL ? text : slice_head(text, LIMIT_SHOWN_TEXT_BYTES);
+}
 
 static void put_text(struct buf *out, struct slice s)
 {
@@ -77,9 +103,12 @@ static void put_time(struct buf *out, int64_t ns)
     buf_add_str(out, when);
 }
 
-static void write_logs(struct buf *out, const struct log_batch *b, const struct paint *p)
+static void write_logs(struct writer *w, const struct log_batch *b)
 {
-    for (uint32_t i = 0; i < b->n; i++) {
+    const struct paint *p = w->paint;
+    struct buf *out = w->out;
+
+    for (uint32_t i = 0; i < b->n && !w->is_over; i++) {
         const struct log_entry *e = &b->entries[i];
 
         buf_printf(out, "%slog%s    %s", p->logs, p->off, p->dim);
@@ -87,14 +116,17 @@ static void write_logs(struct buf *out, const struct log_batch *b, const struct 
         buf_printf(out, "%s ", p->off);
         put_labels(out, e->labels < b->base.n_labels ? b->base.labels[e->labels] : NULL, true);
         buf_add_char(out, ' ');
-        put_text(out, e->line);
-        buf_add_char(out, '\n');
+        put_text(out, head(w, e->line));
+        end_line(w);
     }
 }
 
-static void write_samples(struct buf *out, const struct sample_batch *b, const struct paint *p)
+static void write_samples(struct writer *w, const struct sample_batch *b)
 {
-    for (uint32_t i = 0; i < b->n; i++) {
+    const struct paint *p = w->paint;
+    struct buf *out = w->out;
+
+    for (uint32_t i = 0; i < b->n && !w->is_over; i++) {
         const struct sample *s = &b->samples[i];
         uint64_t bits;
 
@@ -103,11 +135,12 @@ static void write_samples(struct buf *out, const struct sample_batch *b, const s
         put_text(out, labels_get(s->labels, SLICE_LIT("__name__")));
         put_labels(out, s->labels, false);
         if (s->kind == SAMPLE_HISTOGRAM)
-            buf_add_str(out, " (native histogram)\n");
+            buf_add_str(out, " (native histogram)");
         else if (bits == STALE_NAN_BITS)
-            buf_add_str(out, " (stale)\n");
+            buf_add_str(out, " (stale)");
         else
-            buf_printf(out, " %.15g\n", s->value);
+            buf_printf(out, " %.15g", s->value);
+        end_line(w);
     }
 }
 
@@ -148,8 +181,10 @@ static struct slice service_name(struct slice resource_message)
     return (struct slice){NULL, 0};
 }
 
-static void write_span(struct buf *out, struct slice span, struct slice service, const struct paint *p)
+static void write_span(struct writer *w, struct slice span, struct slice service)
 {
+    const struct paint *p = w->paint;
+    struct buf *out = w->out;
     struct slice id = find_bytes(span, SPAN_TRACE_ID);
 
     buf_printf(out, "%sspan%s   ", p->spans, p->off);
@@ -159,11 +194,13 @@ static void write_span(struct buf *out, struct slice span, struct slice service,
         buf_printf(out, "%02x", (unsigned char)id.ptr[i]);
     buf_printf(out, "%s service=", p->off);
     put_text(out, service);
-    buf_add_char(out, '\n');
+    end_line(w);
 }
 
-static void write_record(struct buf *out, struct slice record, struct slice service, const struct paint *p)
+static void write_record(struct writer *w, struct slice record, struct slice service)
 {
+    const struct paint *p = w->paint;
+    struct buf *out = w->out;
     uint64_t time = find_fixed64(record, LOG_TIME);
 
     buf_printf(out, "%slog%s    %s", p->logs, p->off, p->dim);
@@ -171,75 +208,83 @@ static void write_record(struct buf *out, struct slice record, struct slice serv
     buf_printf(out, "%s service=", p->off);
     put_text(out, service);
     buf_add_char(out, ' ');
-    put_text(out, find_bytes(find_bytes(record, LOG_BODY), VALUE_STRING));
-    buf_add_char(out, '\n');
+    put_text(out, head(w, find_bytes(find_bytes(record, LOG_BODY), VALUE_STRING)));
+    end_line(w);
 }
 
-static void write_item(struct buf *out, enum otlp_signal signal, struct slice item, struct slice service,
-                       const struct paint *p)
+static void write_item(struct writer *w, enum otlp_signal signal, struct slice item, struct slice service)
 {
+    const struct paint *p = w->paint;
+    struct buf *out = w->out;
+
     switch (signal) {
     case OTLP_TRACES:
-        write_span(out, item, service, p);
+        write_span(w, item, service);
         break;
     case OTLP_LOGS:
-        write_record(out, item, service, p);
+        write_record(w, item, service);
         break;
     case OTLP_METRICS:
         buf_printf(out, "%smetric%s ", p->samples, p->off);
         put_text(out, find_bytes(item, METRIC_NAME));
         buf_add_str(out, " service=");
         put_text(out, service);
-        buf_add_char(out, '\n');
+        end_line(w);
         break;
     }
 }
 
-static void write_scope(struct buf *out, enum otlp_signal signal, struct slice scope, struct slice service,
-                        const struct paint *p)
+static void write_scope(struct writer *w, enum otlp_signal signal, struct slice scope, struct slice service)
 {
     struct pb_reader r;
     struct pb_field f;
 
     pb_reader_init(&r, scope);
-    while (pb_next(&r, &f) == PB_FIELD)
+    while (!w->is_over && pb_next(&r, &f) == PB_FIELD)
         if (f.number == SCOPE_ITEMS && f.type == PB_BYTES)
-            write_item(out, signal, f.bytes, service, p);
+            write_item(w, signal, f.bytes, service);
 }
 
-static void write_otlp(struct buf *out, const struct otlp_batch *b, const struct paint *p)
+static void write_otlp(struct writer *w, const struct otlp_batch *b)
 {
-    for (uint32_t i = 0; i < b->n; i++) {
+    for (uint32_t i = 0; i < b->n && !w->is_over; i++) {
         struct slice service = service_name(b->resources[i].bytes);
         struct pb_reader r;
         struct pb_field f;
 
         pb_reader_init(&r, b->resources[i].bytes);
-        while (pb_next(&r, &f) == PB_FIELD)
+        while (!w->is_over && pb_next(&r, &f) == PB_FIELD)
             if (f.number == RESOURCE_SCOPES && f.type == PB_BYTES)
-                write_scope(out, b->signal, f.bytes, service, p);
+                write_scope(w, b->signal, f.bytes, service);
     }
 }
 
-void tap_write_batch(struct buf *out, const struct batch *b, bool is_coloured, struct tap_counts *counts)
+static void write_batch(struct writer *w, const struct batch *b)
 {
-    const struct paint *p = is_coloured ? &coloured : &plain;
-    const struct otlp_batch *otlp = (const void *)b;
-
     switch (b->kind) {
     case BATCH_LOGS:
-        write_logs(out, (const void *)b, p);
-        counts->logs += batch_items(b);
+        write_logs(w, (const void *)b);
         break;
     case BATCH_SAMPLES:
-        write_samples(out, (const void *)b, p);
-        counts->samples += batch_items(b);
+        write_samples(w, (const void *)b);
         break;
     case BATCH_OTLP:
-        write_otlp(out, otlp, p);
-        *(otlp->signal == OTLP_TRACES ? &counts->spans
-          : otlp->signal == OTLP_LOGS ? &counts->logs
-                                      : &counts->samples) += otlp->n_items;
+        write_otlp(w, (const void *)b);
         break;
     }
+}
+
+void batch_write_lines(struct buf *out, const struct batch *b, bool is_coloured)
+{
+    struct writer w = {.out = out, .paint = is_coloured ? &coloured : &plain};
+
+    write_batch(&w, b);
+}
+
+void batch_each_line(struct buf *scratch, const struct batch *b, line_fn each, void *ctx)
+{
+    struct writer w = {.out = scratch, .paint = &plain, .each = each, .ctx = ctx};
+
+    buf_reset(scratch);
+    write_batch(&w, b);
 }

@@ -1,5 +1,4 @@
 #include "agent/model/otlp_to_loki.h"
-#include "agent/base/clock.h"
 #include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/model/otlp_to_loki_int.h"
@@ -10,6 +9,7 @@ enum { MAX_PROMOTED = 256 };
 struct conversion {
     struct log_batch *out;
     struct otlp_to_loki_result *result;
+    int64_t now_ns;       /* of records without a time of their own */
     struct arena scratch; /* decoded resource */
     struct arena texts;   /* of the record at hand */
     struct buf line;
@@ -241,11 +241,11 @@ static uint32_t take_labels(struct conversion *c, struct labels_builder *b)
     return c->last_index;
 }
 
-static int64_t timestamp(const Otlp__LogRecord *log)
+static int64_t timestamp(const struct conversion *c, const Otlp__LogRecord *log)
 {
     if (log->time_unix_nano != 0)
         return (int64_t)log->time_unix_nano;
-    return log->observed_time_unix_nano != 0 ? (int64_t)log->observed_time_unix_nano : clock_wall_ns(clock_system());
+    return log->observed_time_unix_nano != 0 ? (int64_t)log->observed_time_unix_nano : c->now_ns;
 }
 
 static enum code convert_record(struct conversion *c, Otlp__LogRecord *log, const Otlp__InstrumentationScope *scope)
@@ -277,7 +277,7 @@ static enum code convert_record(struct conversion *c, Otlp__LogRecord *log, cons
     line = arena_copy(&c->out->base.arena, buf_slice(&c->line));
     labels = take_labels(c, &b);
     if (c->line.is_full || (line.ptr == NULL && c->line.len != 0) || labels == UINT32_MAX ||
-        log_batch_add(c->out, labels, timestamp(log), line, NULL, 0) != OK)
+        log_batch_add(c->out, labels, timestamp(c, log), line, NULL, 0) != OK)
         return NOMEM;
     c->became[c->item++] = 1;
     c->result->entries++;
@@ -306,10 +306,10 @@ static enum code convert_resource(struct conversion *c, const struct otlp_resour
     return rc;
 }
 
-enum code otlp_to_loki(const struct otlp_batch *in, const char *destination, struct log_batch **out,
+enum code otlp_to_loki(const struct otlp_batch *in, const char *destination, int64_t now_ns, struct log_batch **out,
                        struct otlp_to_loki_result *result, struct error *err)
 {
-    struct conversion c = {.result = result};
+    struct conversion c = {.result = result, .now_ns = now_ns};
     enum code rc = OK;
 
     *out = NULL;

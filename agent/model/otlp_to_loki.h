@@ -11,7 +11,7 @@ struct otlp_to_loki_result {
 };
 
 /* Makes a new log batch (one reference; NULL with NOMEM or CORRUPT). Tickets: as otlp_to_prom. The tenant hint becomes
- * the label __tenant_id__. */
-MUST_USE enum code otlp_to_loki(const struct otlp_batch *in, const char *destination, struct log_batch **out,
-                                struct otlp_to_loki_result *result, struct error *err);
+ * the label __tenant_id__. now_ns: the time of records that have none. */
+MUST_USE enum code otlp_to_loki(const struct otlp_batch *in, const char *destination, int64_t now_ns,
+                                struct log_batch **out, struct otlp_to_loki_result *result, struct error *err);
 #endif

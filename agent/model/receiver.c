@@ -4,34 +4,47 @@
 #include <pthread.h>
 
 static struct {
-    pthread_rwlock_t lock;
-    _Atomic bool is_on; /* looked at first, so that nobody pays for a tap that is not there */
-    void (*fn)(void *ctx, const struct receiver *to, const struct batch *b);
-    void *ctx;
-} tap = {.lock = PTHREAD_RWLOCK_INITIALIZER};
+    pthread_rwlock_t lock; /* read while listeners are called, written while they come and go */
+    _Atomic unsigned n;    /* looked at first, so that nobody pays for a tap that is not there */
+    _Atomic unsigned n_printing;
+    struct tap *first;
+} taps = {.lock = PTHREAD_RWLOCK_INITIALIZER};
 
-bool receiver_has_tap(void)
+bool tap_is_printing(void)
 {
-    return atomic_load_explicit(&tap.is_on, memory_order_relaxed);
+    return atomic_load_explicit(&taps.n_printing, memory_order_relaxed) != 0;
 }
 
-void receiver_set_tap(void (*fn)(void *ctx, const struct receiver *to, const struct batch *b), void *ctx)
+void tap_add(struct tap *t)
 {
-    (void)pthread_rwlock_wrlock(&tap.lock);
-    tap.fn = fn;
-    tap.ctx = ctx;
-    atomic_store(&tap.is_on, fn != NULL);
-    (void)pthread_rwlock_unlock(&tap.lock);
+    (void)pthread_rwlock_wrlock(&taps.lock);
+    t->next = taps.first;
+    taps.first = t;
+    atomic_fetch_add(&taps.n, 1);
+    atomic_fetch_add(&taps.n_printing, t->is_printing);
+    (void)pthread_rwlock_unlock(&taps.lock);
 }
 
-static void show(const struct receiver *to, const struct batch *b)
+void tap_remove(struct tap *t)
 {
-    if (!to->is_sink || !atomic_load_explicit(&tap.is_on, memory_order_relaxed))
-        return;
-    (void)pthread_rwlock_rdlock(&tap.lock);
-    if (tap.fn != NULL)
-        tap.fn(tap.ctx, to, b);
-    (void)pthread_rwlock_unlock(&tap.lock);
+    (void)pthread_rwlock_wrlock(&taps.lock);
+    for (struct tap **at = &taps.first; *at != NULL; at = &(*at)->next) {
+        if (*at != t)
+            continue;
+        *at = t->next;
+        atomic_fetch_sub(&taps.n, 1);
+        atomic_fetch_sub(&taps.n_printing, t->is_printing);
+        break;
+    }
+    (void)pthread_rwlock_unlock(&taps.lock);
+}
+
+static void show(const struct fanout *from, const struct receiver *to, const struct batch *b)
+{
+    (void)pthread_rwlock_rdlock(&taps.lock);
+    for (const struct tap *t = taps.first; t != NULL; t = t->next)
+        t->see(t->ctx, from, to, b);
+    (void)pthread_rwlock_unlock(&taps.lock);
 }
 
 struct edge_list *edge_list_new(struct receiver *const *to, size_t n)
@@ -94,6 +107,7 @@ static void push(struct fanout *f, struct batch *take)
 {
     struct edge_list *list = atomic_load_explicit(&f->list, memory_order_acquire);
     uint32_t n = batch_items(take);
+    bool is_tapped = atomic_load_explicit(&taps.n, memory_order_relaxed) != 0;
 
     check_spans(take, n);
     if (n == 0) {
@@ -115,7 +129,8 @@ static void push(struct fanout *f, struct batch *take)
 
         atomic_fetch_add_explicit(&e->n, n, memory_order_relaxed);
         ledger_in(e->to->ledger, n);
-        show(e->to, take);
+        if (is_tapped)
+            show(f, e->to, take);
         push_one(e->to, take);
     }
 }

@@ -11,7 +11,7 @@ enum receiver_kind { RECEIVES_LOGS, RECEIVES_METRICS, RECEIVES_OTLP };
 
 struct receiver {
     enum receiver_kind kind;
-    bool is_sink;          /* exporters: what --tap shows */
+    bool is_sink;          /* exporters: where items end */
     void *self;            /* the component */
     const char *owner;     /* its id; lives as long as the receiver */
     void *node;            /* the runtime's node, for the graph */
@@ -52,8 +52,16 @@ void fanout_push_logs(struct fanout *f, struct log_batch *take);
 void fanout_push_metrics(struct fanout *f, struct sample_batch *take);
 void fanout_push_otlp(struct fanout *f, struct otlp_batch *take);
 
-/* Sees every batch that is pushed to a sink's receiver, before the sink (--tap, live debugging). One at a time; NULL
- * ends it. Runs on the pushing loop. */
-void receiver_set_tap(void (*tap)(void *ctx, const struct receiver *to, const struct batch *b), void *ctx);
-bool receiver_has_tap(void); /* sinks that print what they get leave it to the tap */
+/* A listener on the edges (--tap, live items of the page): sees every batch just before its receiver gets it, on the
+ * pushing loop, so it has to be quick and look only. Any number at once; without one a push pays one relaxed load. */
+struct tap {
+    void (*see)(void *ctx, const struct fanout *from, const struct receiver *to, const struct batch *b);
+    void *ctx;
+    bool is_printing; /* sinks that print what they get leave it to this one */
+    struct tap *next; /* private */
+};
+/* Any thread, not from see. t stays the caller's and alive until tap_remove, after which see does not run any more. */
+void tap_add(struct tap *t);
+void tap_remove(struct tap *t); /* fine when it was not added */
+bool tap_is_printing(void);
 #endif

@@ -419,6 +419,42 @@ enum code relabel_apply(const struct relabel_rules *rules, struct labels_builder
     return rc;
 }
 
+static bool matches(const struct compiled *c, const struct labels_builder *b, struct slice value)
+{
+    switch (c->rule.action) {
+    case RELABEL_REPLACE:
+    case RELABEL_KEEP:
+    case RELABEL_DROP:
+        return (value.len == 0 && c->is_constant) || regex_is_match(c->regex, value);
+    case RELABEL_KEEPEQUAL:
+    case RELABEL_DROPEQUAL:
+        return slice_eq(labels_builder_get(b, c->rule.target_label), value);
+    case RELABEL_LABELMAP:
+    case RELABEL_LABELKEEP:
+    case RELABEL_LABELDROP:
+        for (size_t i = 0; i < b->n; i++)
+            if (regex_is_match(c->regex, b->pairs[i].name))
+                return true;
+        return false;
+    case RELABEL_HASHMOD:
+    case RELABEL_LOWERCASE:
+    case RELABEL_UPPERCASE:
+        break;
+    }
+    return true;
+}
+
+enum code relabel_apply_one(const struct relabel_rules *rules, size_t i, struct labels_builder *b, bool *keep,
+                            bool *is_match)
+{
+    enum code rc = OK;
+    struct slice value = join_sources(&rules->list[i].rule, b, &rc);
+
+    *keep = true;
+    *is_match = rc == OK && matches(&rules->list[i], b, value);
+    return rc == OK ? apply_one(&rules->list[i], b, keep) : rc;
+}
+
 enum code relabel_labels(const struct relabel_rules *rules, const struct labels *in, const struct labels **out)
 {
     struct labels_builder b;

@@ -53,6 +53,10 @@ const struct relabel_rule *relabel_rules_at(const struct relabel_rules *r, size_
 /* Applies all rules in order; new texts go to b's arena. *keep false: a rule dropped it, b is then undefined.
  * NOMEM: the arena's max. rules NULL keeps everything. */
 MUST_USE enum code relabel_apply(const struct relabel_rules *rules, struct labels_builder *b, bool *keep);
+/* Rule i alone, for whoever explains: *is_match says whether it had something to act on (its expression fits the
+ * source labels, or for labelmap, labelkeep and labeldrop at least one name). */
+MUST_USE enum code relabel_apply_one(const struct relabel_rules *rules, size_t i, struct labels_builder *b, bool *keep,
+                                     bool *is_match);
 /* The same from set to set. *out is a reference the caller owns (in itself when nothing changed), NULL when dropped or
  * when the heap refuses (NOMEM). */
 MUST_USE enum code relabel_labels(const struct relabel_rules *rules, const struct labels *in,

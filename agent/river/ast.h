@@ -130,6 +130,9 @@ struct slice ast_block_id(struct arena *arena, const struct ast_block *block);
 /* The first attribute of that name, or NULL. */
 const struct ast_attr *ast_find_attr(const struct ast_body *body, struct slice name);
 
+/* The same statements, expressions and comments, wherever they stand. */
+bool ast_equal(const struct ast_file *a, const struct ast_file *b);
+
 /* A dotted reference as written: loki.write.main.receiver has four parts. It ends before the first [ or call. */
 struct ast_ref {
     const struct slice *parts;

@@ -1,14 +1,11 @@
 #include "agent/river/diag.h"
 #include "agent/base/limits.h"
+#include "agent/river/diag_int.h"
 #include "agent/text/utf8.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    TEXT_BYTES = 1024,
-    EXCERPT_CHARS = 160, /* a longer line is shown in part */
-    EXCERPT_BEFORE = 100,
-};
+enum { TEXT_BYTES = 1024 };
 
 void diags_init(struct diags *d)
 {
@@ -93,34 +90,6 @@ static struct diag *insert(struct diags *d, const struct diag *new)
     return kept;
 }
 
-static void excerpt(struct diags *d, const struct source *source, struct diag *diag)
-{
-    struct slice line = source_line(source, diag->start.line);
-    size_t n_chars = utf8_runes(line);
-    uint32_t first = 0;
-    char *copy;
-
-    diag->caret = diag->start.column - 1;
-    diag->caret_len = 1;
-    if (diag->end.line == diag->start.line && diag->end.column > diag->start.column)
-        diag->caret_len = diag->end.column - diag->start.column;
-    else if (diag->end.line > diag->start.line && n_chars > diag->caret)
-        diag->caret_len = (uint32_t)n_chars - diag->caret;
-    if (n_chars > EXCERPT_CHARS && diag->caret > EXCERPT_BEFORE)
-        first = diag->caret - EXCERPT_BEFORE;
-    line = slice_from(line, utf8_rune_offset(line, first));
-    line = slice_head(line, utf8_rune_offset(line, EXCERPT_CHARS));
-    diag->caret -= first;
-    if (diag->caret + diag->caret_len > EXCERPT_CHARS)
-        diag->caret_len = diag->caret < EXCERPT_CHARS ? EXCERPT_CHARS - diag->caret : 1;
-    copy = arena_strndup(&d->arena, line);
-    for (char *c = copy; *c != '\0'; c++) {
-        if (((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7F)
-            *c = '?';
-    }
-    diag->excerpt = copy;
-}
-
 static struct diag *add(struct diags *d, enum severity severity, const struct source *source, struct span at,
                         const char *fmt, va_list ap) __attribute__((format(printf, 5, 0)));
 
@@ -139,7 +108,7 @@ static struct diag *add(struct diags *d, enum severity severity, const struct so
         new.file = arena_strndup(&d->arena, source->name);
         new.start = source_position(source, at.start);
         new.end = at.end > at.start ? source_position(source, at.end) : new.start;
-        excerpt(d, source, &new);
+        diag_excerpt(&d->arena, source, &new, NULL, 0);
     }
     return insert(d, &new);
 }
@@ -201,19 +170,44 @@ void diag_hint(struct diags *d, struct diag *diag, const char *fmt, ...)
     va_end(ap);
 }
 
+void diag_page(struct diags *d, struct diag *diag, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (diag == NULL)
+        return;
+    va_start(ap, fmt);
+    diag->page = format(d, fmt, ap);
+    va_end(ap);
+}
+
+void diags_page_rest(struct diags *d, size_t first, const char *page)
+{
+    for (size_t i = first; i < d->n; i++) {
+        if (d->items[i].page == NULL)
+            diag_page(d, &d->items[i], "%s", page);
+    }
+}
+
 void diags_append(struct diags *d, const struct diags *src)
 {
+    size_t n_kept = 0;
+
     for (size_t i = 0; i < src->n; i++) {
         struct diag copy = src->items[i];
 
+        n_kept += copy.severity == SEVERITY_ERROR;
         copy.file = arena_strndup(&d->arena, slice_str(copy.file));
         copy.text = arena_strndup(&d->arena, slice_str(copy.text));
         copy.excerpt = arena_strndup(&d->arena, slice_str(copy.excerpt));
         if (copy.hint != NULL)
             copy.hint = arena_strndup(&d->arena, slice_str(copy.hint));
+        if (copy.page != NULL)
+            copy.page = arena_strndup(&d->arena, slice_str(copy.page));
         (void)insert(d, &copy);
     }
     d->n_dropped += src->n_dropped;
+    d->n_errors += src->n_errors - n_kept;
 }
 
 static int cmp_diags(const void *a, const void *b)
@@ -237,6 +231,29 @@ void diags_sort(struct diags *d)
 }
 
 /* --- printing --- */
+
+void diag_print_page(struct buf *out, const struct diag *diag)
+{
+    struct slice page = slice_str(diag->page), name = slice_head(page, slice_find(page, '#'));
+
+    (void)buf_printf(out, "docs/reference/%.*s.md%s", SLICE_ARG(name), diag->page + name.len);
+}
+
+/* Pages about many things are asked for by the thing, blocks of a component by their path. */
+void diag_print_topic(struct buf *out, const struct diag *diag)
+{
+    struct slice name, place;
+    bool has_place = slice_cut(slice_str(diag->page), '#', &name, &place);
+
+    if (has_place && (slice_eq_str(name, "functions") || slice_eq_str(name, "alloy"))) {
+        (void)buf_add(out, place);
+        return;
+    }
+    (void)buf_add(out, name);
+    if (has_place && !slice_eq_str(name, "language") && !slice_eq_str(place, "arguments") &&
+        !slice_eq_str(place, "exports"))
+        (void)buf_printf(out, ".%.*s", SLICE_ARG(place));
+}
 
 struct colours {
     const char *bold, *error, *warning, *help, *off;
@@ -271,6 +288,15 @@ static void print_excerpt(struct buf *out, const struct diag *diag, const struct
     (void)buf_printf(out, "%s\n", c->off);
 }
 
+static void print_page(struct buf *out, const struct diag *diag, const struct colours *c)
+{
+    (void)buf_printf(out, "  %s= see:%s ", c->help, c->off);
+    diag_print_page(out, diag);
+    (void)buf_add_str(out, ", or: hyagent docs ");
+    diag_print_topic(out, diag);
+    (void)buf_add_char(out, '\n');
+}
+
 void diags_print(struct buf *out, const struct diags *d, bool colour)
 {
     static const struct colours plain = {"", "", "", "", ""};
@@ -289,6 +315,8 @@ void diags_print(struct buf *out, const struct diags *d, bool colour)
             print_excerpt(out, diag, c);
         if (diag->hint != NULL)
             (void)buf_printf(out, "  %s= help:%s %s\n", c->help, c->off, diag->hint);
+        if (diag->page != NULL)
+            print_page(out, diag, c);
     }
     if (d->n_dropped != 0)
         (void)buf_printf(out, "%zu more not shown\n", d->n_dropped);

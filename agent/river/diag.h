@@ -22,11 +22,13 @@ enum diag_kind {
 struct diag {
     enum severity severity;
     enum diag_kind kind;
+    bool is_certain;            /* wrong whatever the values are that come at run time */
     const char *file;           /* "" when it belongs to no file */
     struct position start, end; /* line 0: no position. end is past the last character. */
     const char *text;
     const char *hint;    /* NULL or what to do: "did you mean \"x\"?" */
-    const char *excerpt; /* the source line, or a part of it around start; tabs and all */
+    const char *page;    /* NULL, or page of the reference and place on it: "loki.write#endpoint" */
+    const char *excerpt; /* the source line without the secrets in it, or a part of it around start; tabs and all */
     uint32_t caret;      /* characters of excerpt before the caret */
     uint32_t caret_len;  /* how many characters are underlined, at least 1 */
 };
@@ -56,6 +58,11 @@ struct diag *diags_warn(struct diags *d, const struct source *source, struct spa
 void diags_error_file(struct diags *d, const char *file, const char *fmt, ...) PRINTF_LIKE(3, 4);
 /* diag may be NULL. */
 void diag_hint(struct diags *d, struct diag *diag, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* The page of the reference that documents what is wrong: "loki.write", "loki.write#endpoint.basic_auth". diag may be
+ * NULL. */
+void diag_page(struct diags *d, struct diag *diag, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* That page for all from number first on which have none. */
+void diags_page_rest(struct diags *d, size_t first, const char *page);
 static inline bool diags_has_errors(const struct diags *d)
 {
     return d->n_errors != 0;
@@ -65,10 +72,16 @@ void diags_append(struct diags *d, const struct diags *src);
 /* By file, line, column; errors and warnings mixed. */
 void diags_sort(struct diags *d);
 
-/* For every diagnostic "file:line:col: error: text", the source line, a caret range and "  = help: hint". */
+/* For every diagnostic "file:line:col: error: text", the source line, a caret range, "  = help: hint" and "  = see:
+ * page".
+ */
 void diags_print(struct buf *out, const struct diags *d, bool colour);
 /* One diagnostic, one line: "file:line:col: text (hint)"; for the log and the API. */
 void diag_print_line(struct buf *out, const struct diag *diag);
+
+/* Of a diagnostic with a page: its file and place in the repository, and what `hyagent docs` is asked for it. */
+void diag_print_page(struct buf *out, const struct diag *diag);
+void diag_print_topic(struct buf *out, const struct diag *diag);
 
 /* How many single-character edits (insert, delete, replace, swap of neighbours) make b of a; above max it is max + 1.
  */

@@ -40,13 +40,25 @@ static enum code eval(struct river_context *ctx, const struct source *source, co
 static enum code no_field(struct river_context *ctx, const struct source *source, struct span at, struct slice name,
                           const struct value *v)
 {
-    struct diag *d = diags_error(ctx->diags, source, at, "field \"%.*s\" does not exist", SLICE_ARG(name));
+    struct diag *d = ctx->referred == NULL
+                         ? diags_error(ctx->diags, source, at, "field \"%.*s\" does not exist", SLICE_ARG(name))
+                         : diags_error(ctx->diags, source, at, "%s exports no \"%.*s\"", ctx->referred, SLICE_ARG(name));
     struct nearest nearest;
+    struct buf all;
 
     nearest_init(&nearest, name);
-    for (size_t i = 0; i < v->as.object.n && i < 1000; i++)
+    buf_init(&all, 512);
+    for (size_t i = 0; i < v->as.object.n && i < 1000; i++) {
         nearest_offer(&nearest, v->as.object.fields[i].name);
-    nearest_hint(&nearest, ctx->diags, d);
+        (void)buf_printf(&all, "%s%.*s", i > 0 ? ", " : "", SLICE_ARG(v->as.object.fields[i].name));
+    }
+    if (nearest.best.ptr != NULL)
+        nearest_hint(&nearest, ctx->diags, d);
+    else if (all.len != 0)
+        diag_hint(ctx->diags, d, "there is: %.*s%s", SLICE_ARG(buf_slice(&all)), all.is_full ? ", …" : "");
+    if (ctx->referred != NULL)
+        diag_page(ctx->diags, d, "%s#exports", ctx->referred);
+    buf_release(&all);
     return INVALID;
 }
 
@@ -90,12 +102,15 @@ static enum code unknown_member(struct river_context *ctx, const struct source *
     if (name.ptr == NULL) {
         d = diags_error(ctx->diags, source, at, "\"%.*s\" is no value but a group of functions", SLICE_ARG(namespace));
         diag_hint(ctx->diags, d, "write %.*s.NAME", SLICE_ARG(namespace));
+        diag_page(ctx->diags, d, "functions#%.*s", SLICE_ARG(namespace));
         return INVALID;
     }
     d = diags_error(ctx->diags, source, at, "\"%.*s\" has no \"%.*s\"", SLICE_ARG(namespace), SLICE_ARG(name));
     nearest_init(&nearest, name);
     stdlib_offer(&nearest, namespace);
-    nearest_hint(&nearest, ctx->diags, d);
+    if (nearest.best.ptr != NULL)
+        diag_hint(ctx->diags, d, "did you mean \"%.*s.%.*s\"?", SLICE_ARG(namespace), SLICE_ARG(nearest.best));
+    diag_page(ctx->diags, d, "functions#%.*s", SLICE_ARG(namespace));
     return INVALID;
 }
 
@@ -117,6 +132,7 @@ static enum code from_library(struct river_context *ctx, const struct source *so
         if (d != NULL)
             d->kind = DIAG_DEPRECATED;
         diag_hint(ctx->diags, d, "write %s", deprecated);
+        diag_page(ctx->diags, d, "functions#%s", deprecated);
     }
     if (out->type == VALUE_FUNCTION && out->as.function->is_experimental &&
         (ctx->flags & RIVER_ALLOW_EXPERIMENTAL) == 0) {
@@ -146,14 +162,17 @@ static enum code eval_chain(struct river_context *ctx, const struct source *sour
     }
     nodes[0] = at;
     parts[0] = at->as.ident;
+    ctx->referred = NULL;
     for (scope = ctx->scope; scope != NULL; scope = scope->parent) {
         if (scope->lookup(scope->self, parts, n, &n_used, out))
             break;
     }
     if (scope == NULL)
         rc = from_library(ctx, source, nodes, parts, n, &n_used, out);
-    for (size_t i = n_used; rc == OK && i < n; i++)
+    for (size_t i = n_used; rc == OK && i < n; i++) {
         rc = get_field(ctx, source, nodes[i], out);
+        ctx->referred = NULL; /* what is deeper is no export */
+    }
     return rc;
 }
 
@@ -179,6 +198,7 @@ static enum code eval_access(struct river_context *ctx, const struct source *sou
         rc = eval_chain(ctx, source, nodes[n_chain - 1], CHAIN_PARTS, out);
     else
         rc = eval(ctx, source, base, out);
+    ctx->referred = NULL;
     for (size_t i = n_chain; rc == OK && i < n; i++)
         rc = get_field(ctx, source, nodes[i], out);
     return rc;
@@ -301,7 +321,8 @@ static enum code check_count(struct river_context *ctx, const struct source *sou
     else
         d = diags_error(ctx->diags, source, e->span, "%s takes %s %zu arguments, not %zu", f->name,
                         n < f->min_args ? "at least" : "at most", n < f->min_args ? f->min_args : f->max_args, n);
-    diag_hint(ctx->diags, d, "%s", f->signature);
+    diag_hint(ctx->diags, d, "write %s", f->signature);
+    diag_page(ctx->diags, d, "functions#%s", f->name);
     return INVALID;
 }
 
@@ -403,6 +424,8 @@ enum code river_call_error(struct river_call *call, size_t i, const char *fmt, .
     va_end(ap);
     if (call->expr != NULL)
         at = i < call->expr->as.call.n ? call->expr->as.call.args[i]->span : call->expr->span;
-    diags_error(call->ctx->diags, call->source, at, "%s: %s", call->function->name, text);
+    diag_page(call->ctx->diags,
+              diags_error(call->ctx->diags, call->source, at, "%s: %s", call->function->name, text), "functions#%s",
+              call->function->name);
     return INVALID;
 }

@@ -36,7 +36,8 @@ struct river_context {
     const struct scope *scope;     /* may be NULL */
     const struct river_host *host; /* NULL: river_host_system() */
     unsigned flags;
-    uint64_t work; /* bytes touched so far, at most LIMIT_RIVER_WORK_BYTES: no file may take for ever */
+    const char *referred; /* a scope's lookup may set it: the component type whose exports it gave */
+    uint64_t work;        /* bytes touched so far, at most LIMIT_RIVER_WORK_BYTES: no file may take for ever */
 };
 
 /* Evaluates one expression of source. The value may point into the tree, the scope's values and ctx->arena: value_copy
@@ -78,4 +79,9 @@ enum code river_call_error(struct river_call *call, size_t i, const char *fmt, .
 bool stdlib_has(struct slice first_name);
 /* For docs and completion: NULL past the last. */
 const struct river_function *stdlib_function_at(size_t i);
+/* Offers the full names of all functions and constants. */
+void stdlib_offer_all(struct nearest *nearest);
+const char *stdlib_constant_at(size_t i); /* "hostname": constants.hostname */
+/* An old name of a function and what to write now. False past the last. */
+bool stdlib_deprecated_at(size_t i, const char **old, const char **now);
 #endif

@@ -276,7 +276,7 @@ static void print_integer(struct printer *p, uint64_t u, bool is_negative, unsig
         (void)buf_add_char(&text, is_negative ? '-' : p->plus ? '+' : ' ');
     if (verb == 'O')
         (void)buf_add_str(&text, "0o");
-    else if (p->sharp && base == 16)
+    if (p->sharp && base == 16)
         (void)buf_add_str(&text, verb == 'X' ? "0X" : "0x");
     else if (p->sharp && base == 2)
         (void)buf_add_str(&text, "0b");
@@ -317,7 +317,7 @@ static void print_int(struct printer *p, const struct value *v, uint32_t verb)
 /* --- floats --- */
 
 /* %x: C's %a with an exponent of two digits. %b: the mantissa as an integer. */
-static size_t binary_float(const struct printer *p, double f, uint32_t verb, char *out, size_t size)
+static size_t binary_float(double f, uint32_t verb, int precision, char *out, size_t size)
 {
     char *exponent;
     int e;
@@ -325,11 +325,13 @@ static size_t binary_float(const struct printer *p, double f, uint32_t verb, cha
 
     if (verb == 'b') {
         double mantissa = frexp(f, &e);
+        bool is_denormal = f == 0 || e - 53 < -1074;
 
-        return (size_t)snprintf(out, size, "%.0fp%+d", ldexp(mantissa, 53), f == 0 ? -1074 : e - 53);
+        return (size_t)snprintf(out, size, "%.0fp%+d", is_denormal ? ldexp(f, 1074) : ldexp(mantissa, 53),
+                                is_denormal ? -1074 : e - 53);
     }
-    if (p->has_precision)
-        n = (size_t)snprintf(out, size, verb == 'X' ? "%.*A" : "%.*a", p->precision, f);
+    if (precision >= 0)
+        n = (size_t)snprintf(out, size, verb == 'X' ? "%.*A" : "%.*a", precision, f);
     else
         n = (size_t)snprintf(out, size, verb == 'X' ? "%A" : "%a", f);
     exponent = memchr(out, verb == 'X' ? 'P' : 'p', n);
@@ -337,10 +339,38 @@ static size_t binary_float(const struct printer *p, double f, uint32_t verb, cha
     return (size_t)(exponent - out) + 1 + (size_t)snprintf(exponent + 1, 8, "%c%02d", e < 0 ? '-' : '+', abs(e));
 }
 
+/* "#": a decimal point always, and the zeros that %g drops. text begins with a sign. */
+static size_t keep_point(const struct printer *p, uint32_t verb, char *text, size_t n)
+{
+    bool counts = verb == 'v' || verb == 'g' || verb == 'G' || verb == 'x';
+    int digits = !counts ? 0 : p->has_precision ? p->precision : 6;
+    bool has_point = false, saw_digit = false;
+    size_t end = 1, n_tail;
+    char tail[16];
+
+    for (; end < n && text[end] != 'p' && text[end] != 'P'; end++) {
+        if ((text[end] == 'e' || text[end] == 'E') && verb != 'x' && verb != 'X')
+            break;
+        has_point |= text[end] == '.';
+        saw_digit |= text[end] != '0' && text[end] != '.';
+        digits -= saw_digit && text[end] != '.';
+    }
+    n_tail = n - end < sizeof tail ? n - end : sizeof tail;
+    memcpy(tail, text + end, n_tail);
+    if (!has_point) {
+        digits -= end == 2 && text[1] == '0';
+        text[end++] = '.';
+    }
+    while (digits-- > 0 && end < GONUM_TEXT_BYTES)
+        text[end++] = '0';
+    memcpy(text + end, tail, n_tail);
+    return end + n_tail;
+}
+
 static void print_float(struct printer *p, const struct value *v, uint32_t verb)
 {
     double f = v->as.number.as.f;
-    char number[GONUM_TEXT_BYTES + 8], *text = number + 1;
+    char number[GONUM_TEXT_BYTES + 32], *text = number + 1;
     int precision = p->has_precision ? (p->precision < GONUM_MAX_PRECISION ? p->precision : GONUM_MAX_PRECISION) : -1;
     bool keeps_zero = p->zero;
     size_t n;
@@ -350,7 +380,7 @@ static void print_float(struct printer *p, const struct value *v, uint32_t verb)
         return;
     }
     if ((verb == 'b' || verb == 'x' || verb == 'X') && isfinite(f))
-        n = binary_float(p, f, verb, text, GONUM_TEXT_BYTES);
+        n = binary_float(f, verb, precision, text, GONUM_TEXT_BYTES);
     else if (verb == 'v' || verb == 'g' || verb == 'G' || verb == 'b' || verb == 'x' || verb == 'X')
         n = gonum_format(f, verb == 'G' ? 'G' : 'g', precision, text);
     else
@@ -364,6 +394,8 @@ static void print_float(struct printer *p, const struct value *v, uint32_t verb)
         text[0] = ' ';
     if (!isfinite(f))
         p->zero = false;
+    else if (p->sharp && verb != 'b')
+        n = keep_point(p, verb, text, n);
     if (text[0] == '+' && !p->plus && !isinf(f)) {
         pad(p, slice_make(text + 1, n - 1));
     } else if (p->zero && !p->minus && p->has_width && p->width > (int)n) {
@@ -428,7 +460,11 @@ static void print_object(struct printer *p, const struct value *v, uint32_t verb
 static void print_value(struct printer *p, const struct value *v, uint32_t verb, unsigned depth)
 {
     if (verb == 'T') {
-        pad(p, cut_to_precision(p, slice_str(type_name(v))));
+        pad(p, v->type == VALUE_NULL ? SLICE_LIT("<nil>") : cut_to_precision(p, slice_str(type_name(v))));
+        return;
+    }
+    if (verb == 'w' && (v->type == VALUE_ARRAY || v->type == VALUE_OBJECT)) { /* it is Errorf's */
+        bad_verb(p, v, verb);
         return;
     }
     switch (v->type) {
@@ -489,7 +525,8 @@ static bool parse_number(struct slice *s, int *out)
     return i != 0;
 }
 
-/* "[2]": the argument to use next. True when one was there and good. */
+/* "[2]": the argument to use next. True when there was a number in brackets; is_good_index says whether it is one of an
+ * argument. */
 static bool parse_index(struct printer *p, struct slice *s)
 {
     size_t close = slice_find(*s, ']');
@@ -506,11 +543,14 @@ static bool parse_index(struct printer *p, struct slice *s)
     }
     inside = slice_head(slice_from(*s, 1), close - 1);
     *s = slice_from(*s, close + 1);
-    if (!parse_number(&inside, &index) || inside.len != 0 || index < 1 || (size_t)index > p->n_args) {
+    if (!parse_number(&inside, &index) || inside.len != 0) {
         p->is_good_index = false;
         return false;
     }
-    p->arg = (size_t)index - 1;
+    if (index < 1 || (size_t)index > p->n_args)
+        p->is_good_index = false;
+    else
+        p->arg = (size_t)index - 1;
     return true;
 }
 
@@ -587,9 +627,9 @@ static void parse_width(struct printer *p, struct slice *s)
         if (p->precision < 0) {
             p->precision = 0;
             p->has_precision = false;
-        } else if (!p->has_precision) {
-            (void)buf_add_str(p->out, "%!(BADPREC)");
         }
+        if (!p->has_precision)
+            (void)buf_add_str(p->out, "%!(BADPREC)");
         is_indexed = false;
     } else {
         if (!parse_number(s, &p->precision))
@@ -614,7 +654,7 @@ static void print_verb(struct printer *p, uint32_t verb)
         (void)buf_add_str(p->out, problem);
         return;
     }
-    if (verb == 'v') {
+    if (verb == 'v' || verb == 'w') {
         p->is_go_syntax = p->sharp;
         p->sharp = false;
         p->plus = false;
@@ -655,7 +695,7 @@ void gofmt_print(struct buf *out, struct slice format, const struct value *args,
         p = (struct printer){.out = out, .args = args, .n_args = n, .arg = p.arg, .is_good_index = true};
         parse_flags(&p, &format);
         parse_width(&p, &format);
-        was_reordered = p.is_reordered;
+        was_reordered |= p.is_reordered;
         if (format.len == 0) {
             (void)buf_add_str(out, "%!(NOVERB)");
             break;

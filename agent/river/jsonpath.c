@@ -1,68 +1,13 @@
-/* JSONPath as json_path takes it: $ . .. [] * unions slices and filters with comparisons. */
+/* JSONPath as json_path takes it, after ohler55/ojg: $ . .. [] * unions slices; filters are in jsonpath_filter.c. */
 #include "agent/base/limits.h"
-#include "agent/river/stdlib_int.h"
-#include "agent/text/json.h"
-#include "agent/text/regex.h"
+#include "agent/river/jsonpath_int.h"
 
-enum { MOST_PARTS = 16, MOST_PIECES = 256, MOST_DEPTH = 16 };
-
-enum step_kind { STEP_NAMES, STEP_INDEXES, STEP_ALL, STEP_SLICE, STEP_FILTER, STEP_DESCEND };
-
-struct node;
-
-struct step {
-    struct step *next;
-    enum step_kind kind;
-    struct slice names[MOST_PARTS];
-    int64_t indexes[MOST_PARTS]; /* SLICE: from, to, by */
-    size_t n;
-    bool has_to;
-    struct node *filter;
-};
-
-enum node_kind { NODE_VALUE, NODE_PATH, NODE_AND, NODE_OR, NODE_NOT, NODE_COMPARE, NODE_MATCH, NODE_IN };
-enum comparison { CMP_EQ, CMP_NE, CMP_LT, CMP_LE, CMP_GT, CMP_GE };
-
-/* Of a filter's expression. */
-struct node {
-    enum node_kind kind;
-    enum comparison comparison;
-    struct node *left, *right;
-    struct json value;   /* VALUE; IN: a list on the right */
-    struct step *steps;  /* PATH */
-    bool is_root;        /* PATH from $, not @ */
-    struct regex *regex; /* MATCH: owned */
-    struct node *next_match;
-};
-
-struct path {
-    struct arena *arena;
-    struct slice all, rest; /* rest is still to be read */
-    size_t n_pieces;        /* steps and nodes made */
-    unsigned depth;
-    struct node *matches; /* all with a regex, to be freed */
-    struct error *err;
-    const struct json *root;
-    size_t n_seen; /* nodes looked at */
-};
-
-struct found {
-    const struct json **items; /* arena */
-    size_t n, cap;
-    bool only_first;
-};
-
-static enum code syntax(struct path *p, const char *text)
+enum code jsonpath_syntax(struct path *p, const char *text)
 {
     return error_set(p->err, INVALID, "%s at byte %zu of the path", text, p->all.len - p->rest.len + 1);
 }
 
-static char peek(const struct path *p)
-{
-    return p->rest.len != 0 ? p->rest.ptr[0] : '\0';
-}
-
-static bool take(struct path *p, const char *text)
+bool jsonpath_take(struct path *p, const char *text)
 {
     if (!slice_starts(p->rest, slice_str(text)))
         return false;
@@ -70,15 +15,17 @@ static bool take(struct path *p, const char *text)
     return true;
 }
 
-static void skip_space(struct path *p)
+void jsonpath_skip_space(struct path *p)
 {
-    while (peek(p) == ' ')
+    while (jsonpath_peek(p) == ' ')
         p->rest = slice_from(p->rest, 1);
 }
 
+/* ojg's token characters. */
 static bool is_name_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || (c & 0x80) != 0;
+    return (c >= 'a' && c <= '~') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= ';') || (c & 0x80) != 0 ||
+           (c != '\0' && strchr("#%?^_", c) != NULL);
 }
 
 static struct slice take_name(struct path *p)
@@ -93,30 +40,67 @@ static struct slice take_name(struct path *p)
     return name;
 }
 
-/* 'a' or "a"; a backslash takes the next character as it is. */
-static enum code take_quoted(struct path *p, struct slice *out)
+/* After a backslash: what it stands for goes to text; how much, or 0: no such escape. */
+static size_t take_escape(struct path *p, char *text)
 {
-    char quote = peek(p), *text = arena_try_alloc(p->arena, p->rest.len);
-    size_t n = 0;
+    static const char names[] = "btnfr\"'\\", codes[] = "\b\t\n\f\r\"'\\";
+    char c = jsonpath_peek(p);
+    const char *known = c != '\0' ? strchr(names, c) : NULL;
+    size_t n_digits = c == 'x' ? 2 : c == 'u' || c == 'U' ? 4 : 0;
+    uint32_t code = 0;
+
+    p->rest = slice_from(p->rest, 1);
+    if (known != NULL) {
+        text[0] = codes[known - names];
+        return 1;
+    }
+    if (n_digits == 0 || p->rest.len < n_digits)
+        return 0;
+    for (size_t i = 0; i < n_digits; i++) {
+        char digit = (char)(p->rest.ptr[i] | 0x20);
+
+        if (!(digit >= '0' && digit <= '9') && !(digit >= 'a' && digit <= 'f'))
+            return 0;
+        code = code * 16 + (uint32_t)(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+    }
+    p->rest = slice_from(p->rest, n_digits);
+    if (n_digits == 4)
+        return utf8_encode(code, text);
+    text[0] = (char)code;
+    return 1;
+}
+
+enum code jsonpath_quoted(struct path *p, struct slice *out)
+{
+    char quote = jsonpath_peek(p), *text = arena_try_alloc(p->arena, p->rest.len + UTF8_MAX_BYTES);
+    size_t n = 0, more;
 
     if (text == NULL)
         return error_set(p->err, NOMEM, "no memory left");
-    for (p->rest = slice_from(p->rest, 1); p->rest.len != 0; p->rest = slice_from(p->rest, 1)) {
-        if (peek(p) == quote) {
-            p->rest = slice_from(p->rest, 1);
+    p->rest = slice_from(p->rest, 1);
+    while (p->rest.len != 0) {
+        char c = jsonpath_peek(p);
+
+        p->rest = slice_from(p->rest, 1);
+        if (c == quote) {
             *out = slice_make(text, n);
             return OK;
         }
-        if (peek(p) == '\\' && p->rest.len > 1)
-            p->rest = slice_from(p->rest, 1);
-        text[n++] = peek(p);
+        if (c != '\\') {
+            text[n++] = c;
+            continue;
+        }
+        more = take_escape(p, text + n);
+        if (more == 0)
+            return jsonpath_syntax(p, "no such escape");
+        n += more;
     }
-    return syntax(p, "a quote is not closed");
+    return jsonpath_syntax(p, "a quote is not closed");
 }
 
 static bool take_int(struct path *p, int64_t *out)
 {
-    size_t n = peek(p) == '-';
+    size_t n = jsonpath_peek(p) == '-';
 
     while (n < p->rest.len && n < 19 && p->rest.ptr[n] >= '0' && p->rest.ptr[n] <= '9')
         n++;
@@ -126,7 +110,7 @@ static bool take_int(struct path *p, int64_t *out)
     return true;
 }
 
-static void *new_piece(struct path *p, size_t size)
+void *jsonpath_piece(struct path *p, size_t size)
 {
     void *piece = p->n_pieces < MOST_PIECES ? arena_try_array(p->arena, 1, size) : NULL;
 
@@ -138,7 +122,7 @@ static void *new_piece(struct path *p, size_t size)
 
 static struct step *add_step(struct path *p, struct step ***tail, enum step_kind kind)
 {
-    struct step *s = new_piece(p, sizeof *s);
+    struct step *s = jsonpath_piece(p, sizeof *s);
 
     if (s != NULL) {
         s->kind = kind;
@@ -148,46 +132,41 @@ static struct step *add_step(struct path *p, struct step ***tail, enum step_kind
     return s;
 }
 
-static enum code parse_or(struct path *p, struct node **out);
-
 /* --- brackets --- */
 
-static enum code parse_slice(struct path *p, struct step *s, bool has_from)
+/* After the first ":"; from is in indexes[0]. */
+static enum code parse_slice(struct path *p, struct step *s)
 {
     s->kind = STEP_SLICE;
-    if (!has_from)
-        s->indexes[0] = 0;
     s->indexes[2] = 1;
-    (void)take(p, ":");
+    jsonpath_skip_space(p);
     s->has_to = take_int(p, &s->indexes[1]);
-    if (take(p, ":") && peek(p) != ']' && !take_int(p, &s->indexes[2]))
-        return syntax(p, "expected a number");
-    return s->indexes[2] > 0 ? OK : syntax(p, "only steps above zero are supported in a slice");
+    if (jsonpath_take(p, ":") && jsonpath_peek(p) != ']' && !take_int(p, &s->indexes[2]))
+        return jsonpath_syntax(p, "expected a number");
+    return OK;
 }
 
+/* Names in quotes and numbers. */
 static enum code parse_union(struct path *p, struct step *s)
 {
     enum code rc = OK;
 
+    s->kind = STEP_CHOSEN;
     for (;;) {
-        skip_space(p);
+        jsonpath_skip_space(p);
         if (s->n == MOST_PARTS)
-            return syntax(p, "too many parts");
-        if (peek(p) == '\'' || peek(p) == '"')
-            rc = take_quoted(p, &s->names[s->n]);
-        else if (!take_int(p, &s->indexes[s->n]))
-            rc = peek(p) == ':' && s->n == 0 ? parse_slice(p, s, false) : syntax(p, "expected a name, a number or *");
-        else if (peek(p) == ':' && s->n == 0)
-            rc = parse_slice(p, s, true);
-        if (rc != OK || s->kind == STEP_SLICE)
+            return jsonpath_syntax(p, "too many parts");
+        if (jsonpath_peek(p) == '\'' || jsonpath_peek(p) == '"')
+            rc = jsonpath_quoted(p, &s->names[s->n]);
+        else if (!take_int(p, &s->indexes[s->n]) && (s->n != 0 || jsonpath_peek(p) != ':'))
+            rc = jsonpath_syntax(p, "expected a name, a number or *");
+        if (rc != OK)
             return rc;
-        if (s->n == 0)
-            s->kind = s->names[0].ptr != NULL ? STEP_NAMES : STEP_INDEXES;
-        if ((s->kind == STEP_NAMES) != (s->names[s->n].ptr != NULL))
-            return syntax(p, "names and numbers do not mix");
+        jsonpath_skip_space(p);
+        if (s->n == 0 && s->names[0].ptr == NULL && jsonpath_take(p, ":"))
+            return parse_slice(p, s);
         s->n++;
-        skip_space(p);
-        if (!take(p, ","))
+        if (!jsonpath_take(p, ","))
             return OK;
     }
 }
@@ -200,46 +179,47 @@ static enum code parse_bracket(struct path *p, struct step ***tail)
 
     if (s == NULL)
         return INVALID;
-    skip_space(p);
-    if (take(p, "?")) {
+    jsonpath_skip_space(p);
+    if (jsonpath_take(p, "?")) {
         s->kind = STEP_FILTER;
-        rc = parse_or(p, &s->filter);
-    } else if (!take(p, "*")) {
+        rc = filter_parse(p, &s->filter);
+    } else if (!jsonpath_take(p, "*")) {
         rc = parse_union(p, s);
     }
-    skip_space(p);
-    return rc == OK && !take(p, "]") ? syntax(p, "expected ]") : rc;
+    jsonpath_skip_space(p);
+    return rc == OK && !jsonpath_take(p, "]") ? jsonpath_syntax(p, "expected ]") : rc;
 }
 
 static enum code parse_name(struct path *p, struct step ***tail)
 {
     struct step *s;
 
-    if (take(p, "*"))
+    if (jsonpath_take(p, "*"))
         return add_step(p, tail, STEP_ALL) != NULL ? OK : INVALID;
-    if (!is_name_char(peek(p)))
-        return syntax(p, "expected a name");
-    s = add_step(p, tail, STEP_NAMES);
+    if (!is_name_char(jsonpath_peek(p)))
+        return jsonpath_syntax(p, "expected a name");
+    s = add_step(p, tail, STEP_CHOSEN);
     if (s == NULL)
         return INVALID;
     s->names[s->n++] = take_name(p);
     return OK;
 }
 
-static enum code parse_steps(struct path *p, struct step **out)
+enum code jsonpath_steps(struct path *p, struct step **out)
 {
     struct step **tail = out;
     enum code rc = OK;
 
     *out = NULL;
     while (rc == OK && p->rest.len != 0) {
-        if (take(p, "..")) {
+        if (jsonpath_take(p, "..")) {
             if (add_step(p, &tail, STEP_DESCEND) == NULL)
                 return INVALID;
-            rc = take(p, "[") ? parse_bracket(p, &tail) : parse_name(p, &tail);
-        } else if (take(p, ".")) {
+            if (is_name_char(jsonpath_peek(p)) || jsonpath_peek(p) == '*')
+                rc = parse_name(p, &tail);
+        } else if (jsonpath_take(p, ".")) {
             rc = parse_name(p, &tail);
-        } else if (take(p, "[")) {
+        } else if (jsonpath_take(p, "[")) {
             rc = parse_bracket(p, &tail);
         } else {
             break;
@@ -248,242 +228,7 @@ static enum code parse_steps(struct path *p, struct step **out)
     return rc;
 }
 
-/* --- filters --- */
-
-static enum code new_node(struct path *p, enum node_kind kind, struct node *left, struct node **out)
-{
-    *out = new_piece(p, sizeof **out);
-    if (*out == NULL)
-        return INVALID;
-    (*out)->kind = kind;
-    (*out)->left = left;
-    return OK;
-}
-
-/* A number, text, true, false, null or list, in JSON or with single quotes. */
-static enum code parse_literal(struct path *p, struct node **out)
-{
-    size_t used;
-    enum code rc = new_node(p, NODE_VALUE, NULL, out);
-
-    if (rc != OK)
-        return rc;
-    if (peek(p) == '\'') {
-        (*out)->value.type = JSON_STRING;
-        return take_quoted(p, &(*out)->value.text);
-    }
-    rc = json_parse_prefix(p->arena, p->rest, &(*out)->value, &used, p->err);
-    if (rc == OK)
-        p->rest = slice_from(p->rest, used);
-    return rc;
-}
-
-static enum code parse_operand(struct path *p, struct node **out)
-{
-    enum code rc;
-
-    skip_space(p);
-    if (take(p, "(")) {
-        if (p->depth == MOST_DEPTH)
-            return syntax(p, "nested too deeply");
-        p->depth++;
-        rc = parse_or(p, out);
-        p->depth--;
-        skip_space(p);
-        return rc == OK && !take(p, ")") ? syntax(p, "expected )") : rc;
-    }
-    if (peek(p) != '@' && peek(p) != '$')
-        return parse_literal(p, out);
-    rc = new_node(p, NODE_PATH, NULL, out);
-    if (rc != OK)
-        return rc;
-    (*out)->is_root = peek(p) == '$';
-    p->rest = slice_from(p->rest, 1);
-    if (p->depth == MOST_DEPTH)
-        return syntax(p, "nested too deeply");
-    p->depth++;
-    rc = parse_steps(p, &(*out)->steps);
-    p->depth--;
-    return rc;
-}
-
-/* "=~ /pattern/" or a quoted pattern. */
-static enum code parse_match(struct path *p, struct node *left, struct node **out)
-{
-    struct slice pattern;
-    enum code rc = new_node(p, NODE_MATCH, left, out);
-
-    if (rc != OK)
-        return rc;
-    skip_space(p);
-    if (take(p, "/")) {
-        pattern = slice_head(p->rest, slice_find(p->rest, '/'));
-        p->rest = slice_from(p->rest, pattern.len);
-        if (!take(p, "/"))
-            return syntax(p, "the pattern is not closed");
-    } else if (peek(p) != '\'' && peek(p) != '"') {
-        return syntax(p, "expected a pattern");
-    } else {
-        rc = take_quoted(p, &pattern);
-        if (rc != OK)
-            return rc;
-    }
-    rc = regex_compile(&(*out)->regex, pattern, REGEX_PLAIN, p->err);
-    if (rc == OK) {
-        (*out)->next_match = p->matches;
-        p->matches = *out;
-    }
-    return rc == OK ? OK : INVALID;
-}
-
-static enum code parse_compare(struct path *p, struct node **out)
-{
-    static const struct {
-        const char *text;
-        enum comparison comparison;
-    } table[] = {{"==", CMP_EQ}, {"!=", CMP_NE}, {"<=", CMP_LE}, {">=", CMP_GE}, {"<", CMP_LT}, {">", CMP_GT}};
-    struct node *left;
-    enum code rc;
-
-    skip_space(p);
-    if (peek(p) == '!' && !slice_starts(p->rest, SLICE_LIT("!="))) {
-        p->rest = slice_from(p->rest, 1);
-        rc = parse_operand(p, &left);
-        return rc == OK ? new_node(p, NODE_NOT, left, out) : rc;
-    }
-    rc = parse_operand(p, out);
-    skip_space(p);
-    if (rc != OK)
-        return rc;
-    left = *out;
-    if (take(p, "=~"))
-        return parse_match(p, left, out);
-    if (take(p, "in ")) {
-        rc = new_node(p, NODE_IN, left, out);
-        return rc == OK ? parse_operand(p, &(*out)->right) : rc;
-    }
-    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
-        if (!take(p, table[i].text))
-            continue;
-        rc = new_node(p, NODE_COMPARE, left, out);
-        if (rc != OK)
-            return rc;
-        (*out)->comparison = table[i].comparison;
-        return parse_operand(p, &(*out)->right);
-    }
-    return OK;
-}
-
-static enum code parse_and(struct path *p, struct node **out)
-{
-    enum code rc = parse_compare(p, out);
-
-    skip_space(p);
-    while (rc == OK && take(p, "&&")) {
-        struct node *left = *out;
-
-        rc = new_node(p, NODE_AND, left, out);
-        if (rc == OK)
-            rc = parse_compare(p, &(*out)->right);
-        skip_space(p);
-    }
-    return rc;
-}
-
-static enum code parse_or(struct path *p, struct node **out)
-{
-    enum code rc = parse_and(p, out);
-
-    skip_space(p);
-    while (rc == OK && take(p, "||")) {
-        struct node *left = *out;
-
-        rc = new_node(p, NODE_OR, left, out);
-        if (rc == OK)
-            rc = parse_and(p, &(*out)->right);
-        skip_space(p);
-    }
-    return rc;
-}
-
 /* --- walking --- */
-
-static enum code walk(struct path *p, const struct step *s, const struct json *at, struct found *found);
-
-/* The first thing a path finds; a value as it is. NULL: nothing. */
-static enum code operand_value(struct path *p, const struct node *n, const struct json *at, const struct json **out)
-{
-    struct found first = {.only_first = true};
-    enum code rc;
-
-    *out = NULL;
-    if (n->kind == NODE_VALUE) {
-        *out = &n->value;
-        return OK;
-    }
-    if (n->kind != NODE_PATH)
-        return OK;
-    rc = walk(p, n->steps, n->is_root ? p->root : at, &first);
-    if (rc == OK && first.n != 0)
-        *out = first.items[0];
-    return rc;
-}
-
-static bool compare(enum comparison comparison, const struct json *a, const struct json *b)
-{
-    double x, y;
-    int order;
-
-    if (comparison == CMP_EQ || comparison == CMP_NE)
-        return (a != NULL && b != NULL && json_equal(a, b)) == (comparison == CMP_EQ);
-    if (a == NULL || b == NULL || a->type != b->type)
-        return false;
-    if (a->type == JSON_STRING)
-        order = slice_cmp(a->text, b->text);
-    else if (json_as_f64(a, &x) && json_as_f64(b, &y))
-        order = x < y ? -1 : x > y;
-    else
-        return false;
-    if (comparison == CMP_LT || comparison == CMP_LE)
-        return order < 0 || (order == 0 && comparison == CMP_LE);
-    return order > 0 || (order == 0 && comparison == CMP_GE);
-}
-
-static bool is_in(const struct json *a, const struct json *list)
-{
-    for (size_t i = 0; a != NULL && list != NULL && list->type == JSON_ARRAY && i < list->array.n; i++) {
-        if (json_equal(a, &list->array.items[i]))
-            return true;
-    }
-    return false;
-}
-
-static enum code holds(struct path *p, const struct node *n, const struct json *at, bool *out)
-{
-    const struct json *a, *b = NULL;
-    enum code rc;
-
-    if (n->kind == NODE_AND || n->kind == NODE_OR || n->kind == NODE_NOT) {
-        rc = holds(p, n->left, at, out);
-        if (n->kind == NODE_NOT)
-            *out = !*out;
-        else if (rc == OK && *out == (n->kind == NODE_AND))
-            rc = holds(p, n->right, at, out);
-        return rc;
-    }
-    rc = operand_value(p, n->kind == NODE_PATH || n->kind == NODE_VALUE ? n : n->left, at, &a);
-    if (rc == OK && n->right != NULL)
-        rc = operand_value(p, n->right, at, &b);
-    if (n->kind == NODE_COMPARE)
-        *out = compare(n->comparison, a, b);
-    else if (n->kind == NODE_IN)
-        *out = is_in(a, b);
-    else if (n->kind == NODE_MATCH)
-        *out = a != NULL && a->type == JSON_STRING && regex_is_match(n->regex, a->text);
-    else
-        *out = n->kind == NODE_VALUE ? a->type == JSON_BOOL && a->boolean : a != NULL;
-    return rc;
-}
 
 static size_t count_children(const struct json *at)
 {
@@ -503,21 +248,24 @@ static enum code walk_children(struct path *p, const struct step *s, const struc
         bool is_chosen = s->kind == STEP_ALL;
 
         if (s->kind == STEP_FILTER)
-            rc = holds(p, s->filter, child(at, i), &is_chosen);
+            rc = filter_holds(p, s->filter, child(at, i), &is_chosen);
         if (rc == OK && is_chosen)
-            rc = walk(p, s->next, child(at, i), found);
+            rc = jsonpath_walk(p, s->next, child(at, i), found);
     }
     return rc;
 }
 
-/* Every thing below, the deepest first, then the thing itself. */
-static enum code walk_below(struct path *p, const struct step *s, const struct json *at, struct found *found)
+/* Every thing below, the deepest first, then the thing itself (a bare "$.." gives no scalar for itself). */
+static enum code walk_below(struct path *p, const struct step *s, const struct json *at, bool is_top,
+                            struct found *found)
 {
     enum code rc = OK;
 
     for (size_t i = 0; i < count_children(at) && rc == OK; i++)
-        rc = walk_below(p, s, child(at, i), found);
-    return rc == OK ? walk(p, s->next, at, found) : rc;
+        rc = walk_below(p, s, child(at, i), false, found);
+    return rc == OK && !(is_top && s->next == NULL && at->type != JSON_ARRAY && at->type != JSON_OBJECT)
+               ? jsonpath_walk(p, s->next, at, found)
+               : rc;
 }
 
 static enum code walk_chosen(struct path *p, const struct step *s, const struct json *at, struct found *found)
@@ -527,7 +275,7 @@ static enum code walk_chosen(struct path *p, const struct step *s, const struct 
     for (size_t i = 0; i < s->n && rc == OK; i++) {
         const struct json *next = NULL;
 
-        if (s->kind == STEP_NAMES) {
+        if (s->names[i].ptr != NULL) {
             next = json_get(at, s->names[i]);
         } else if (at->type == JSON_ARRAY) {
             int64_t n = (int64_t)at->array.n, k = s->indexes[i] < 0 ? s->indexes[i] + n : s->indexes[i];
@@ -535,36 +283,32 @@ static enum code walk_chosen(struct path *p, const struct step *s, const struct 
             next = k >= 0 && k < n ? &at->array.items[k] : NULL;
         }
         if (next != NULL)
-            rc = walk(p, s->next, next, found);
+            rc = jsonpath_walk(p, s->next, next, found);
     }
     return rc;
 }
 
-static int64_t clamp(int64_t i, int64_t n)
-{
-    if (i < 0)
-        i += n;
-    return i < 0 ? 0 : i > n ? n : i;
-}
-
+/* As ojg does it: with a step below zero the end must be given, and -1 less than nothing is the front. */
 static enum code walk_slice(struct path *p, const struct step *s, const struct json *at, struct found *found)
 {
-    int64_t n = at->type == JSON_ARRAY ? (int64_t)at->array.n : 0;
-    int64_t to = s->has_to ? clamp(s->indexes[1], n) : n;
+    int64_t n = at->type == JSON_ARRAY ? (int64_t)at->array.n : 0, by = s->indexes[2];
+    int64_t i = s->indexes[0] < 0 ? s->indexes[0] + n : s->indexes[0];
+    int64_t to = !s->has_to ? n : s->indexes[1] < 0 ? s->indexes[1] + n : s->indexes[1];
     enum code rc = OK;
 
-    for (int64_t i = clamp(s->indexes[0], n); i < to && rc == OK; i += s->indexes[2]) {
-        rc = walk(p, s->next, &at->array.items[i], found);
-        if (s->indexes[2] > n)
+    i = i < 0 ? 0 : i;
+    to = to > n ? n : to < -1 ? -1 : to;
+    while (rc == OK && by != 0 && i >= 0 && i < n && (by > 0 ? i < to : i > to)) {
+        rc = jsonpath_walk(p, s->next, &at->array.items[i], found);
+        if (by > n || by < -n)
             break;
+        i += by;
     }
     return rc;
 }
 
 static enum code keep(struct path *p, const struct json *at, struct found *found)
 {
-    if (found->only_first && found->n != 0)
-        return OK;
     if (found->n == found->cap) {
         size_t cap = found->cap != 0 ? found->cap * 2 : 8;
         const struct json **grown = arena_try_array(p->arena, cap, sizeof *grown);
@@ -580,15 +324,14 @@ static enum code keep(struct path *p, const struct json *at, struct found *found
     return OK;
 }
 
-static enum code walk(struct path *p, const struct step *s, const struct json *at, struct found *found)
+enum code jsonpath_walk(struct path *p, const struct step *s, const struct json *at, struct found *found)
 {
     if (++p->n_seen > LIMIT_RIVER_JSONPATH_STEPS)
         return error_set(p->err, INVALID, "the path looks at more than %d nodes", LIMIT_RIVER_JSONPATH_STEPS);
     if (s == NULL)
         return keep(p, at, found);
     switch (s->kind) {
-    case STEP_NAMES:
-    case STEP_INDEXES:
+    case STEP_CHOSEN:
         return walk_chosen(p, s, at, found);
     case STEP_ALL:
     case STEP_FILTER:
@@ -598,16 +341,17 @@ static enum code walk(struct path *p, const struct step *s, const struct json *a
     case STEP_DESCEND:
         break;
     }
-    return walk_below(p, s, at, found);
+    return walk_below(p, s, at, true, found);
 }
 
 static enum code parse_path(struct path *p, struct step **out)
 {
     enum code rc = OK;
 
-    if (peek(p) == '$' || peek(p) == '@')
+    if (jsonpath_peek(p) == '$' || jsonpath_peek(p) == '@')
         p->rest = slice_from(p->rest, 1);
-    else if (is_name_char(peek(p)) || peek(p) == '*') { /* "a.b" and "*.b" stand for "$.a.b", "$.*.b" */
+    else if (is_name_char(jsonpath_peek(p)) ||
+             jsonpath_peek(p) == '*') { /* "a.b" and "*.b" stand for "$.a.b", "$.*.b" */
         struct step **tail = out;
 
         *out = NULL;
@@ -615,9 +359,9 @@ static enum code parse_path(struct path *p, struct step **out)
         out = tail;
     }
     if (rc == OK)
-        rc = parse_steps(p, out);
+        rc = jsonpath_steps(p, out);
     if (rc == OK && p->rest.len != 0)
-        rc = syntax(p, "unexpected character");
+        rc = jsonpath_syntax(p, "unexpected character");
     return rc;
 }
 
@@ -634,7 +378,7 @@ enum code jsonpath_get(struct arena *arena, struct slice json, struct slice path
         rc = json_parse(arena, json, &root, err);
     p.root = &root;
     if (rc == OK && path.len != 0)
-        rc = walk(&p, steps, &root, &found);
+        rc = jsonpath_walk(&p, steps, &root, &found);
     items = rc == OK ? arena_try_array(arena, found.n, sizeof *items) : NULL;
     if (rc == OK && items == NULL)
         rc = error_set(err, NOMEM, "no memory left for what the path finds");
@@ -645,7 +389,6 @@ enum code jsonpath_get(struct arena *arena, struct slice json, struct slice path
                             rc == NOMEM ? "no memory left for what the path finds" : "a number is out of range");
     }
     *out = value_array(items, rc == OK ? found.n : 0);
-    for (struct node *n = p.matches; n != NULL; n = n->next_match)
-        regex_free(n->regex);
+    filters_free(&p);
     return rc == OK || rc == NOMEM ? rc : INVALID;
 }

@@ -146,18 +146,31 @@ static bool is_comparison(enum ast_op op)
     return op >= OP_LT && op <= OP_GE;
 }
 
+/* Two of unequal kinds meet as int64, or as floats when one is: a uint64 past 2^63 is then below zero, as in Alloy. */
+static int order_numbers(struct number l, struct number r)
+{
+    int64_t a, b;
+
+    if (is_float(l) || is_float(r) || l.kind == r.kind)
+        return value_number_cmp(l, r);
+    a = to_signed(bits(l));
+    b = to_signed(bits(r));
+    return (a > b) - (a < b);
+}
+
+static bool is_nan(struct number n)
+{
+    return is_float(n) && isnan(n.as.f);
+}
+
 static struct value compare_numbers(enum ast_op op, struct number l, struct number r)
 {
-    if ((is_float(l) && isnan(l.as.f)) || (is_float(r) && isnan(r.as.f)))
-        return value_bool(false);
-    return value_bool(holds(op, value_number_cmp(l, r)));
+    return value_bool(!is_nan(l) && !is_nan(r) && holds(op, order_numbers(l, r)));
 }
 
 static bool equal_numbers(struct number l, struct number r)
 {
-    if ((is_float(l) && isnan(l.as.f)) || (is_float(r) && isnan(r.as.f)))
-        return false;
-    return value_number_cmp(l, r) == 0;
+    return !is_nan(l) && !is_nan(r) && order_numbers(l, r) == 0;
 }
 
 bool eval_equal(const struct value *a, const struct value *b)

@@ -277,6 +277,21 @@ static void attribute(struct parser *p, const struct head *h, struct ast_stmt *o
 
 static void body(struct parser *p, enum token_kind closer, struct ast_body *out);
 
+/* A statement that stands no further right than the block it is in most likely stands after its end. */
+static void hint_brace(struct parser *p, const struct ast_block *b, struct diag *d)
+{
+    uint32_t column = parser_column(p, b->name_span.start);
+
+    for (size_t i = 0; i < b->body.n; i++) {
+        uint32_t start = b->body.stmts[i].span.start;
+
+        if (parser_column(p, start) <= column) {
+            diag_hint(p->diags, d, "a \"}\" seems to be missing before line %u", source_line_of(p->source, start));
+            return;
+        }
+    }
+}
+
 static void block(struct parser *p, const struct head *h, struct ast_stmt *out)
 {
     struct ast_block *b = parser_alloc(p, sizeof *b);
@@ -298,7 +313,8 @@ static void block(struct parser *p, const struct head *h, struct ast_stmt *out)
     if (p->tok.kind != TOK_RCURLY) {
         struct span at = {h->span.start, b->brace_open + 1};
 
-        diags_error(p->diags, p->source, at, "the closing \"}\" of this block is missing");
+        hint_brace(p, b,
+                   diags_error(p->diags, p->source, at, "the closing \"}\" of this block is missing"));
         p->is_lost = true;
         return;
     }
@@ -411,7 +427,7 @@ static enum code result(const struct parser *p, size_t errors_before)
 enum code river_parse(struct slice text, const char *filename, struct arena *arena, struct diags *diags,
                       struct ast_file **out)
 {
-    size_t errors_before = diags->n_errors;
+    size_t errors_before = diags->n_errors, first = diags->n;
     struct ast_file *file;
     struct parser p;
     enum code rc;
@@ -429,6 +445,7 @@ enum code river_parse(struct slice text, const char *filename, struct arena *are
         *out = file;
     }
     mem_free(p.pile);
+    diags_page_rest(diags, first, "language");
     return result(&p, errors_before);
 }
 

@@ -1,7 +1,6 @@
-#include "agent/river/printer.h"
-#include "agent/base/limits.h"
 #include "agent/river/layout.h"
-#include "agent/river/parser.h"
+#include "agent/river/printer_int.h"
+#include "agent/text/utf8.h"
 
 /* White space wanted before the next token. It is kept back because a comment may come first. */
 enum space {
@@ -14,7 +13,7 @@ enum space {
     SPACE_UNINDENT,
 };
 
-enum { MOST_PENDING = 32, MOST_NEWLINES = 2, MOST_ROUNDS = 5 };
+enum { MOST_PENDING = 16, MOST_NEWLINES = 2 };
 
 struct printer {
     const struct ast_file *file;
@@ -23,7 +22,10 @@ struct printer {
     uint32_t indent;
     enum space pending[MOST_PENDING];
     size_t n_pending;
+    struct print_style style;
     uint32_t last_line; /* of the source, where the last token or comment ended */
+    uint32_t at;        /* of the source, where the last token would end if it stood there as it is printed */
+    uint32_t at_line;
     bool has_output;
 };
 
@@ -41,6 +43,40 @@ static uint32_t end_line(const struct printer *p, struct span span)
 static bool is_one_line(const struct printer *p, struct span span)
 {
     return line_of(p, span.start) == end_line(p, span);
+}
+
+/* Do the "=" after two names stand in different columns of neighbouring lines? */
+static bool is_apart(const struct printer *p, struct span name, struct span next)
+{
+    const struct source *source = p->file->source;
+    struct span names[2] = {name, next};
+    size_t column[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        uint32_t line = line_of(p, names[i].start), start = source->line_starts[line - 1];
+        size_t at = names[i].end + slice_find(slice_from(source->text, names[i].end), '=');
+
+        column[i] = utf8_runes(slice_make(source->text.ptr + start, at - start));
+    }
+    return line_of(p, next.start) == line_of(p, name.start) + 1 && column[0] != column[1];
+}
+
+/* What is printed on one line and may have been written over several. */
+static bool is_joined(const struct expr *e)
+{
+    return e->kind == EXPR_BINARY || (e->kind == EXPR_ARRAY && e->as.array.n == 0) ||
+           (e->kind == EXPR_OBJECT && e->as.object.n == 0);
+}
+
+/* What follows a value of one line: a newline, or a break where the columns of its neighbour are kept apart. */
+static enum space line_end(const struct printer *p, const struct expr *value, struct span all, struct span name,
+                           const struct span *next)
+{
+    if (!is_one_line(p, all))
+        return SPACE_BREAK;
+    if (p->style.keeps_columns && next != NULL && is_joined(value) && is_apart(p, name, *next))
+        return SPACE_BREAK;
+    return SPACE_NEWLINE;
 }
 
 static struct slice source_text(const struct printer *p, struct span span)
@@ -135,13 +171,18 @@ static void before_comment(struct printer *p, const struct ast_comment *c, uint3
     newlines(p, line - p->last_line, SPACE_BREAK);
 }
 
+/* Carriage returns are dropped, but for one between a star and a slash: without it the comment would end there. */
 static void write_comment(struct printer *p, const struct ast_comment *c)
 {
     struct slice text = source_text(p, c->span);
 
-    while (!c->is_block && text.len != 0 && (text.ptr[text.len - 1] == ' ' || text.ptr[text.len - 1] == '\t'))
-        text.len--;
-    layout_text(&p->layout, text, p->indent);
+    while (text.len != 0) {
+        size_t n = slice_find(text, '\r');
+        bool is_kept = c->is_block && n > 0 && n + 1 < text.len && text.ptr[n - 1] == '*' && text.ptr[n + 1] == '/';
+
+        layout_text(&p->layout, slice_head(text, n + (is_kept ? 1 : 0)), p->indent);
+        text = slice_from(text, n + 1);
+    }
     p->last_line = end_line(p, c->span);
     p->has_output = true;
 }
@@ -165,15 +206,14 @@ static void after_comment(struct printer *p, const struct ast_comment *c, uint32
 
 static const struct ast_comment *comment_before(const struct printer *p, uint32_t offset)
 {
-    if (p->next_comment == p->file->n_comments || p->file->comments[p->next_comment].span.start >= offset)
+    if (p->next_comment == p->file->n_comments || p->file->comments[p->next_comment].span.start > offset)
         return NULL;
     return &p->file->comments[p->next_comment];
 }
 
-static void flush(struct printer *p, uint32_t offset)
+static void flush(struct printer *p, uint32_t offset, uint32_t next_line)
 {
     const struct ast_comment *c = comment_before(p, offset), *last = NULL;
-    uint32_t next_line = line_of(p, offset);
 
     if (c == NULL) {
         apply_pending(p, p->n_pending);
@@ -203,9 +243,11 @@ static void flush_at_end(struct printer *p)
 
 static void token(struct printer *p, struct slice text, struct span at)
 {
-    flush(p, at.start);
-    layout_text(&p->layout, text, p->indent);
+    flush(p, at.start, line_of(p, at.start));
+    layout_raw(&p->layout, text, p->indent);
     p->last_line = end_line(p, at);
+    p->at = at.start + (uint32_t)text.len;
+    p->at_line = p->last_line;
     p->has_output = true;
 }
 
@@ -214,11 +256,27 @@ static void token_at(struct printer *p, const char *text, uint32_t offset)
     token(p, slice_str(text), (struct span){offset, offset + 1});
 }
 
-/* A token that stays with the one before it, whatever comment follows: "=", ",". */
-static void attached(struct printer *p, const char *text)
+/* A token that follows the one before it whatever comment stands between them; Alloy does not ask where it stood. */
+static void attached(struct printer *p, struct slice text)
 {
-    apply_pending(p, p->n_pending);
-    layout_text(&p->layout, slice_str(text), p->indent);
+    if (p->style.is_safe) {
+        apply_pending(p, p->n_pending);
+        layout_text(&p->layout, text, p->indent);
+        return;
+    }
+    flush(p, p->at, p->at_line);
+    layout_text(&p->layout, text, p->indent);
+    p->last_line = p->at_line;
+    p->at += (uint32_t)text.len;
+}
+
+/* Parentheses, dots and what follows them: where they stood, when that is safer. */
+static void loose(struct printer *p, struct slice text, uint32_t offset)
+{
+    if (p->style.is_safe)
+        token(p, text, (struct span){offset, offset + (uint32_t)text.len});
+    else
+        attached(p, text);
 }
 
 /* --- expressions --- */
@@ -244,12 +302,12 @@ static void array(struct printer *p, const struct expr *e)
         expression(p, item);
         last = end_line(p, item->span);
         if (i + 1 < n)
-            attached(p, ",");
+            attached(p, SLICE_LIT(","));
         if (is_new_line)
             want(p, SPACE_UNINDENT);
     }
     if (n > 0 && line_of(p, close) != last) {
-        attached(p, ",");
+        attached(p, SLICE_LIT(","));
         want(p, SPACE_INDENT);
         want(p, SPACE_BREAK);
         want(p, SPACE_UNINDENT);
@@ -284,20 +342,20 @@ static void object(struct printer *p, const struct expr *e)
         const struct expr_key *key = &e->as.object.keys[i];
 
         if (line_of(p, key->span.start) != last)
-            want(p, i > 0 && is_one_line(p, e->as.object.keys[i - 1].value->span) ? SPACE_NEWLINE : SPACE_BREAK);
+            want(p, i > 0 ? line_end(p, key[-1].value, key[-1].value->span, key[-1].span, &key->span) : SPACE_BREAK);
         else if (i > 0)
             want(p, SPACE_BLANK);
         last = end_line(p, key->span);
         object_key(p, key);
         want(p, SPACE_TAB);
-        attached(p, "=");
+        attached(p, SLICE_LIT("="));
         want(p, SPACE_BLANK);
         expression(p, key->value);
         if (i + 1 < n)
-            attached(p, ",");
+            attached(p, SLICE_LIT(","));
     }
     if (n > 0 && line_of(p, close) != last) {
-        attached(p, ",");
+        attached(p, SLICE_LIT(","));
         want(p, SPACE_BREAK);
     }
     want(p, SPACE_UNINDENT);
@@ -310,7 +368,7 @@ static void call(struct printer *p, const struct expr *e)
     size_t n = e->as.call.n;
 
     expression(p, e->as.call.callee);
-    token_at(p, "(", e->mark);
+    loose(p, SLICE_LIT("("), e->mark);
     for (size_t i = 0; i < n; i++) {
         const struct expr *arg = e->as.call.args[i];
         bool is_new_line = line_of(p, arg->span.start) != last;
@@ -322,17 +380,17 @@ static void call(struct printer *p, const struct expr *e)
         expression(p, arg);
         last = end_line(p, arg->span);
         if (i + 1 < n) {
-            attached(p, ",");
+            attached(p, SLICE_LIT(","));
             want(p, SPACE_BLANK);
         }
         if (is_new_line)
             want(p, SPACE_UNINDENT);
     }
     if (n > 0 && line_of(p, close) != last) {
-        attached(p, ",");
+        attached(p, SLICE_LIT(","));
         want(p, SPACE_BREAK);
     }
-    token_at(p, ")", close);
+    loose(p, SLICE_LIT(")"), close);
 }
 
 static void access(struct printer *p, const struct expr *e)
@@ -342,9 +400,9 @@ static void access(struct printer *p, const struct expr *e)
 
     expression(p, inner);
     if (inner->kind == EXPR_LITERAL && inner->as.literal->type == VALUE_NUMBER)
-        attached(p, " "); /* "1.x" would be read as a number */
-    token_at(p, ".", e->mark);
-    token(p, e->as.access.name, (struct span){name, e->span.end});
+        attached(p, SLICE_LIT(" ")); /* "1.x" would be read as a number */
+    loose(p, SLICE_LIT("."), e->mark);
+    loose(p, e->as.access.name, name);
 }
 
 static void binary(struct printer *p, const struct expr *e)
@@ -389,9 +447,9 @@ static void expression(struct printer *p, const struct expr *e)
         binary(p, e);
         return;
     case EXPR_PAREN:
-        token_at(p, "(", e->mark);
+        loose(p, SLICE_LIT("("), e->mark);
         expression(p, e->as.paren);
-        token_at(p, ")", e->span.end - 1);
+        loose(p, SLICE_LIT(")"), e->span.end - 1);
         return;
     }
 }
@@ -402,6 +460,8 @@ static void statements(struct printer *p, const struct ast_body *body);
 
 static void block(struct printer *p, const struct ast_block *b)
 {
+    if (p->style.is_safe) /* comments between its parts go before a name: after it a newline would end the header */
+        flush(p, b->name_span.end - 1, line_of(p, b->name_span.end - 1));
     token(p, b->name, b->name_span);
     if (b->label.len != 0) {
         want(p, SPACE_BLANK);
@@ -424,9 +484,15 @@ static void attribute(struct printer *p, const struct ast_attr *attr)
 {
     token(p, attr->name, attr->name_span);
     want(p, SPACE_TAB);
-    attached(p, "=");
+    attached(p, SLICE_LIT("="));
     want(p, SPACE_BLANK);
     expression(p, attr->value);
+}
+
+/* Of the attribute after statement i; NULL when there is none. */
+static const struct span *next_name(const struct ast_body *body, size_t i)
+{
+    return i + 1 < body->n && body->stmts[i + 1].attr != NULL ? &body->stmts[i + 1].attr->name_span : NULL;
 }
 
 static void statements(struct printer *p, const struct ast_body *body)
@@ -440,13 +506,16 @@ static void statements(struct printer *p, const struct ast_body *body)
             block(p, s->block);
         else
             attribute(p, s->attr);
-        want(p, is_one_line(p, s->span) ? SPACE_NEWLINE : SPACE_BREAK);
+        if (s->attr != NULL)
+            want(p, line_end(p, s->attr->value, s->span, s->attr->name_span, next_name(body, i)));
+        else
+            want(p, is_one_line(p, s->span) ? SPACE_NEWLINE : SPACE_BREAK);
     }
 }
 
-static enum code print_once(const struct ast_file *file, struct buf *out)
+enum code river_print(const struct ast_file *file, struct print_style style, struct buf *out)
 {
-    struct printer p = {.file = file, .last_line = 1};
+    struct printer p = {.file = file, .style = style, .last_line = 1};
     enum code rc;
 
     layout_init(&p.layout, out->max);
@@ -454,50 +523,5 @@ static enum code print_once(const struct ast_file *file, struct buf *out)
     flush_at_end(&p);
     rc = layout_print(&p.layout, out);
     layout_release(&p.layout);
-    return rc;
-}
-
-/* text, printed before, once more; *is_same when nothing changed. */
-static enum code print_again(struct slice text, struct buf *out, bool *is_same)
-{
-    struct ast_file *file;
-    struct arena arena;
-    struct diags diags;
-    enum code rc;
-
-    arena_init(&arena, 0);
-    diags_init(&diags);
-    rc = river_parse(text, "formatted", &arena, &diags, &file);
-    BUG_ON(rc == INVALID); /* what was printed is a configuration */
-    if (rc == OK)
-        rc = print_once(file, out);
-    *is_same = rc == OK && slice_eq(text, buf_slice(out));
-    diags_release(&diags);
-    arena_release(&arena);
-    return rc;
-}
-
-enum code river_format(const struct ast_file *file, struct buf *out)
-{
-    struct buf now, next;
-    bool is_same = false;
-    enum code rc;
-
-    buf_init(&now, out->max);
-    buf_init(&next, out->max);
-    rc = print_once(file, &now);
-    /* Joining broken lines may make columns of lines that had none: print until nothing changes. */
-    for (int i = 0; i < MOST_ROUNDS && rc == OK && !is_same; i++) {
-        struct buf last = now;
-
-        buf_reset(&next);
-        rc = print_again(buf_slice(&now), &next, &is_same);
-        now = next;
-        next = last;
-    }
-    if (rc == OK)
-        rc = buf_add(out, buf_slice(&now));
-    buf_release(&now);
-    buf_release(&next);
     return rc;
 }

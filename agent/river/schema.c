@@ -5,6 +5,8 @@
 #include "agent/river/schema_int.h"
 #include <stdio.h>
 
+enum { MOST_QUOTED = 100 }; /* bytes of an expression repeated in a message */
+
 /* A field as found in a table or in one flattened into it. */
 struct place {
     const struct river_field *field;
@@ -21,23 +23,26 @@ struct written {
 };
 
 struct decode {
-    struct river_context *ctx;
+    struct schema_frame frame;
+    struct river_context *ctx; /* the frame's */
     const struct river_block *type;
     const struct ast_body *body;
     char *out;
     struct written *written; /* arena; one per field that was written */
     size_t n_written;
+    const struct river_field *excused[8]; /* required, and not to be reported as missing */
+    size_t n_excused;
     enum code rc;
 };
 
 struct river_problems {
-    struct diags *diags;
-    const struct ast_body *body;
+    const struct schema_frame *frame;
     struct span at; /* the block's name */
+    struct diag *last;
 };
 
-static enum code decode_body(struct river_context *ctx, const struct river_block *type, const struct ast_body *body,
-                             struct span at, const struct ast_block *block, void *out);
+static enum code decode_body(const struct schema_frame *frame, struct span at, const struct ast_block *block,
+                             void *out);
 
 static void fail(struct decode *d, enum code rc)
 {
@@ -56,7 +61,7 @@ static struct diag *report(struct decode *d, struct span at, const char *fmt, ..
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     fail(d, INVALID);
-    return diags_error(d->ctx->diags, d->body->source, at, "%s", text);
+    return schema_report(&d->frame, SEVERITY_ERROR, at, "%s", text);
 }
 
 static void no_memory(struct decode *d, struct span at)
@@ -115,47 +120,30 @@ static bool find_kind(const struct river_block *type, char *out, enum river_kind
     return false;
 }
 
-static void offer_kinds(const struct river_field *f, struct slice name, struct nearest *kinds)
+/* What was reported as misspelt, or as a block instead of an argument, is not missing as well. */
+static void excuse(struct decode *d, const struct river_field *field)
 {
-    struct slice head, rest;
-
-    if (!slice_cut(name, '.', &head, &rest) || !slice_eq_str(head, f->name))
-        return;
-    if (kinds->word.ptr == NULL)
-        nearest_init(kinds, rest);
-    for (size_t i = 0; f->blocks[i] != NULL; i++)
-        nearest_offer(kinds, slice_str(f->blocks[i]->name));
+    if (d->n_excused < sizeof d->excused / sizeof d->excused[0])
+        d->excused[d->n_excused++] = field;
 }
 
-static void offer_names(const struct river_block *type, struct slice name, struct nearest *nearest,
-                        struct nearest *kinds)
+static bool is_excused(const struct decode *d, const struct river_field *field)
 {
-    for (const struct river_field *f = type->fields; f != NULL && !schema_is_end(f); f++) {
-        if (f->kind == RIVER_FLATTEN)
-            offer_names(f->block, name, nearest, kinds);
-        else if (f->kind == RIVER_ENUM_BLOCKS)
-            offer_kinds(f, name, kinds);
-        else if (f->name != NULL && f->kind != RIVER_LABEL && (f->flags & RIVER_REFUSED) == 0)
-            nearest_offer(nearest, slice_str(f->name));
+    for (size_t i = 0; i < d->n_excused; i++) {
+        if (d->excused[i] == field)
+            return true;
     }
+    return false;
 }
 
 static void unknown(struct decode *d, struct slice name, struct span at, bool is_block)
 {
-    struct diag *diag =
-        report(d, at, "unknown %s \"%.*s\" in %s", is_block ? "block" : "argument", SLICE_ARG(name), d->type->name);
-    struct nearest nearest, kinds = {0};
+    struct slice meant = schema_report_unknown(&d->frame, name, at, is_block);
+    struct place place;
 
-    nearest_init(&nearest, name);
-    offer_names(d->type, name, &nearest, &kinds);
-    if (kinds.best.ptr != NULL) {
-        struct slice head, rest;
-
-        (void)slice_cut(name, '.', &head, &rest);
-        diag_hint(d->ctx->diags, diag, "did you mean \"%.*s.%.*s\"?", SLICE_ARG(head), SLICE_ARG(kinds.best));
-    } else {
-        nearest_hint(&nearest, d->ctx->diags, diag);
-    }
+    fail(d, INVALID);
+    if (meant.len != 0 && find(d->type, d->out, meant, &place))
+        excuse(d, place.field);
 }
 
 /* --- flags --- */
@@ -172,10 +160,13 @@ static struct written *written_as(struct decode *d, const struct place *place)
 /* Says what the flags have to say about a field that was written; false when it is not to be decoded. */
 static bool heed_flags(struct decode *d, const struct river_field *f, struct slice name, struct span at)
 {
+    struct schema_frame itself = {&d->frame, d->ctx, d->type, d->body, name};
+    const struct schema_frame *frame = schema_is_attr(f->kind) ? &d->frame : &itself; /* whose page it stands on */
     struct diag *diag;
 
     if ((f->flags & RIVER_REFUSED) != 0) {
-        diag = report(d, at, "\"%.*s\" is not supported by hyagent", SLICE_ARG(name));
+        fail(d, INVALID);
+        diag = schema_report(frame, SEVERITY_ERROR, at, "\"%.*s\" is not supported by hyagent", SLICE_ARG(name));
         diag_hint(d->ctx->diags, diag, "%s", f->doc);
         return false;
     }
@@ -187,8 +178,8 @@ static bool heed_flags(struct decode *d, const struct river_field *f, struct sli
     if ((f->flags & (RIVER_NO_EFFECT | RIVER_DEPRECATED)) != 0) {
         bool has_effect = (f->flags & RIVER_NO_EFFECT) == 0;
 
-        diag = diags_warn(d->ctx->diags, d->body->source, at,
-                          has_effect ? "\"%.*s\" is deprecated" : "\"%.*s\" has no effect", SLICE_ARG(name));
+        diag = schema_report(frame, SEVERITY_WARNING, at,
+                             has_effect ? "\"%.*s\" is deprecated" : "\"%.*s\" has no effect", SLICE_ARG(name));
         if (diag != NULL)
             diag->kind = has_effect ? DIAG_DEPRECATED : DIAG_NO_EFFECT;
         diag_hint(d->ctx->diags, diag, "%s", f->doc);
@@ -235,11 +226,21 @@ static struct span misfit_span(const struct expr *e, const struct misfit *misfit
     return e->span;
 }
 
+/* What to type is known when the secret is all of the argument. */
+static void hint_nonsensitive(struct decode *d, const struct expr *e, struct diag *diag)
+{
+    struct slice text = slice_head(slice_from(d->body->source->text, e->span.start), e->span.end - e->span.start);
+
+    diag_hint(d->ctx->diags, diag, "write convert.nonsensitive(%.*s); it is then shown on pages and in logs",
+              SLICE_ARG(text.len <= MOST_QUOTED ? text : SLICE_LIT("...")));
+}
+
 static void decode_attr(struct decode *d, const struct ast_attr *attr)
 {
     struct place place;
     struct misfit misfit;
     struct value v;
+    size_t n_before = d->ctx->diags->n;
     enum code rc;
 
     if (!find(d->type, d->out, attr->name, &place)) {
@@ -250,20 +251,31 @@ static void decode_attr(struct decode *d, const struct ast_attr *attr)
         struct diag *diag = report(d, attr->name_span, "\"%.*s\" is a block, not an argument", SLICE_ARG(attr->name));
 
         diag_hint(d->ctx->diags, diag, "write %.*s { ... }", SLICE_ARG(attr->name));
+        excuse(d, place.field);
         return;
     }
     if (!note(d, &place, attr->name, attr->name_span) || !heed_flags(d, place.field, attr->name, attr->name_span))
         return;
     rc = river_eval(d->ctx, d->body->source, attr->value, &v);
+    schema_page_rest(&d->frame, n_before);
     if (rc != OK) {
         fail(d, rc);
         return;
     }
     rc = schema_convert(d->ctx->arena, place.field, &v, place.at, &misfit);
-    if (rc == INVALID)
-        report(d, misfit_span(attr->value, &misfit), "\"%.*s\": %s", SLICE_ARG(attr->name), misfit.err.text);
-    else if (rc != OK)
+    if (rc == INVALID) {
+        struct diag *diag =
+            report(d, misfit_span(attr->value, &misfit), "\"%.*s\": %s", SLICE_ARG(attr->name), misfit.err.text);
+
+        if (v.type == VALUE_SECRET)
+            hint_nonsensitive(d, attr->value, diag);
+        else if (misfit.hint[0] != '\0')
+            diag_hint(d->ctx->diags, diag, "%s", misfit.hint);
+        if (diag != NULL)
+            diag->is_certain = misfit.is_certain;
+    } else if (rc != OK) {
         no_memory(d, attr->value->span);
+    }
 }
 
 /* --- blocks --- */
@@ -332,7 +344,8 @@ static void decode_known_block(struct decode *d, const struct place *place, cons
         no_memory(d, block->name_span);
         return;
     }
-    enum code rc = decode_body(d->ctx, type, &block->body, block->name_span, block, out);
+    struct schema_frame inner = {&d->frame, d->ctx, type, &block->body, block->name};
+    enum code rc = decode_body(&inner, block->name_span, block, out);
 
     if (rc != OK)
         fail(d, rc);
@@ -361,7 +374,7 @@ static void decode_any_block(struct decode *d, const struct place *place, const 
 
 static void decode_block(struct decode *d, const struct ast_block *block)
 {
-    struct place place;
+    struct place place = {0};
 
     if (!find(d->type, d->out, block->name, &place)) {
         if (find_kind(d->type, d->out, RIVER_ANY_BLOCKS, &place))
@@ -373,14 +386,15 @@ static void decode_block(struct decode *d, const struct ast_block *block)
     if (schema_is_attr(place.field->kind)) {
         struct diag *diag = report(d, block->name_span, "\"%.*s\" is an argument, not a block", SLICE_ARG(block->name));
 
-        diag_hint(d->ctx->diags, diag, "write %.*s = ...", SLICE_ARG(block->name));
+        diag_hint(d->ctx->diags, diag, "write %.*s = %s", SLICE_ARG(block->name), schema_example(place.field));
+        excuse(d, place.field);
         return;
     }
     if (!note(d, &place, block->name, block->name_span) || !heed_flags(d, place.field, block->name, block->name_span))
         return;
     if (place.field->kind == RIVER_ENUM_BLOCKS) {
         const struct river_block *type = place.field->blocks[place.kind_index];
-        const struct river_field of_kind = {.flags = type->flags, .doc = type->doc};
+        const struct river_field of_kind = {.kind = RIVER_BLOCK, .flags = type->flags, .doc = type->doc};
 
         if (!heed_flags(d, &of_kind, block->name, block->name_span))
             return;
@@ -419,9 +433,11 @@ static void find_missing(struct decode *d, const struct river_block *type, char 
 
         if (f->kind == RIVER_FLATTEN)
             find_missing(d, f->block, out + f->offset, at);
-        else if ((f->flags & RIVER_REQUIRED) != 0 && f->kind != RIVER_LABEL && written_as(d, &place) == NULL)
-            report(d, at, "%s \"%s\" is missing in %s", schema_is_attr(f->kind) ? "argument" : "block", f->name,
-                   d->type->name);
+        if ((f->flags & RIVER_REQUIRED) == 0 || f->kind == RIVER_LABEL || written_as(d, &place) != NULL ||
+            is_excused(d, f))
+            continue;
+        fail(d, INVALID);
+        schema_report_missing(&d->frame, f, at);
     }
 }
 
@@ -448,11 +464,13 @@ static size_t count_fields(const struct river_block *type)
     return n;
 }
 
-static enum code decode_body(struct river_context *ctx, const struct river_block *type, const struct ast_body *body,
-                             struct span at, const struct ast_block *block, void *out)
+static enum code decode_body(const struct schema_frame *frame, struct span at, const struct ast_block *block, void *out)
 {
-    struct decode d = {.ctx = ctx, .type = type, .body = body, .out = out};
-    struct river_problems problems = {ctx->diags, body, at};
+    struct river_context *ctx = frame->ctx;
+    const struct river_block *type = frame->type;
+    const struct ast_body *body = frame->body;
+    struct decode d = {.frame = *frame, .ctx = ctx, .type = type, .body = body, .out = out};
+    struct river_problems problems = {frame, at, NULL};
     struct error err = {0};
     enum code rc = schema_defaults(ctx->arena, type, out, &err);
 
@@ -480,21 +498,24 @@ static enum code decode_body(struct river_context *ctx, const struct river_block
 enum code river_decode(struct river_context *ctx, const struct river_block *type, const struct ast_block *block,
                        void *out)
 {
+    const struct schema_frame frame = {NULL, ctx, type, &block->body, block->name};
     struct place place;
     struct ast_block unlabelled;
     bool takes_label = find_kind(type, out, RIVER_LABEL, &place);
 
     if (takes_label)
-        return decode_body(ctx, type, &block->body, block->name_span, block, out);
+        return decode_body(&frame, block->name_span, block, out);
     unlabelled = *block; /* the label is the runtime's: part of the component's id */
     unlabelled.label = (struct slice){0};
-    return decode_body(ctx, type, &block->body, block->name_span, &unlabelled, out);
+    return decode_body(&frame, block->name_span, &unlabelled, out);
 }
 
 enum code river_decode_body(struct river_context *ctx, const struct river_block *type, const struct ast_body *body,
                             struct span at, void *out)
 {
-    return decode_body(ctx, type, body, at, NULL, out);
+    const struct schema_frame frame = {NULL, ctx, type, body, {0}};
+
+    return decode_body(&frame, at, NULL, out);
 }
 
 /* --- problems --- */
@@ -525,25 +546,37 @@ static struct span find_written(const struct ast_body *body, struct slice field,
 
 enum code river_problem(struct river_problems *p, const char *field, const char *fmt, ...)
 {
-    struct span at = field != NULL ? find_written(p->body, slice_str(field), p->at) : p->at;
+    struct span at = field != NULL ? find_written(p->frame->body, slice_str(field), p->at) : p->at;
     char text[768];
     va_list ap;
 
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    diags_error(p->diags, p->body->source, at, "%s", text);
+    p->last = schema_report(p->frame, SEVERITY_ERROR, at, "%s", text);
     return INVALID;
+}
+
+void river_problem_hint(struct river_problems *p, const char *fmt, ...)
+{
+    char text[768];
+    va_list ap;
+
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (p->last != NULL)
+        diag_hint(p->frame->ctx->diags, p->last, "%s", text);
 }
 
 void river_problem_warn(struct river_problems *p, const char *field, const char *fmt, ...)
 {
-    struct span at = field != NULL ? find_written(p->body, slice_str(field), p->at) : p->at;
+    struct span at = field != NULL ? find_written(p->frame->body, slice_str(field), p->at) : p->at;
     char text[768];
     va_list ap;
 
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    diags_warn(p->diags, p->body->source, at, "%s", text);
+    p->last = schema_report(p->frame, SEVERITY_WARNING, at, "%s", text);
 }

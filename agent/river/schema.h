@@ -199,6 +199,8 @@ struct river_block {
 /* Reports an error at the named argument or block as written (or at the block's own name: field NULL or not written)
  * and returns INVALID. */
 enum code river_problem(struct river_problems *p, const char *field, const char *fmt, ...) PRINTF_LIKE(3, 4);
+/* What to do about the one reported last. */
+void river_problem_hint(struct river_problems *p, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void river_problem_warn(struct river_problems *p, const char *field, const char *fmt, ...) PRINTF_LIKE(3, 4);
 
 /* Decodes a component's block (its label is the caller's business) into out, type->size bytes: attributes evaluated,
@@ -213,6 +215,9 @@ MUST_USE enum code river_decode_body(struct river_context *ctx, const struct riv
 /* Sets out to what an empty block would give, required ones zero. NOMEM, or INVALID when the table is broken (a test
  * walks all tables). */
 MUST_USE enum code river_defaults(struct arena *arena, const struct river_block *type, void *out);
+/* Takes the literals that type calls secret out of the lines diags shows of body. To be called with every body that
+ * diags may be about before anybody sees them. */
+void river_hide_secrets(struct diags *diags, const struct river_block *type, const struct ast_body *body);
 /* One value as a field of a table would take it (argument.value, tests). */
 MUST_USE enum code river_decode_value(struct river_context *ctx, const struct river_field *field, const struct value *v,
                                       void *out, struct error *err);

@@ -107,9 +107,11 @@ static const char *shown_type(const struct value *v)
 
 static enum code misfits(struct convert *c, const char *wanted, const struct value *v)
 {
+    schema_hint_form(c->field, c->misfit, v);
+    /* A secret is one whatever it holds; so are the exports of a component, which somebody wrote for one of them. */
+    c->misfit->is_certain = v->type == VALUE_SECRET || (v->type == VALUE_OBJECT && c->field->capsule != NULL);
     if (value_is_secret(v))
-        return error_set(&c->misfit->err, INVALID,
-                         "expected %s, got a secret; convert.nonsensitive(...) makes a plain string of it", wanted);
+        return error_set(&c->misfit->err, INVALID, "expected %s, got a secret", wanted);
     return error_set(&c->misfit->err, INVALID, "expected %s, got %s", wanted, shown_type(v));
 }
 
@@ -170,8 +172,7 @@ static enum code to_enum(struct convert *c, const struct value *v, int *out)
     }
     list[at] = '\0';
     if (nearest.best.ptr != NULL)
-        return error_set(&c->misfit->err, INVALID, "\"%.*s\" is none of %s; did you mean \"%.*s\"?", SLICE_ARG(word),
-                         list, SLICE_ARG(nearest.best));
+        schema_hint(c->misfit, "did you mean \"%.*s\"?", SLICE_ARG(nearest.best));
     return error_set(&c->misfit->err, INVALID, "\"%.*s\" is none of %s", SLICE_ARG(word), list);
 }
 
@@ -232,7 +233,7 @@ static enum code check_range(struct convert *c, double n, const char *shown)
 
 static enum code to_int(struct convert *c, const struct value *v, int64_t *out)
 {
-    struct number n;
+    struct number n = {0};
     enum code rc = to_number(c, v, &n);
 
     if (rc != OK)
@@ -249,7 +250,7 @@ static enum code to_int(struct convert *c, const struct value *v, int64_t *out)
 
 static enum code to_uint(struct convert *c, const struct value *v, uint64_t *out)
 {
-    struct number n;
+    struct number n = {0};
     enum code rc = to_number(c, v, &n);
 
     if (rc != OK)
@@ -268,7 +269,7 @@ static enum code to_uint(struct convert *c, const struct value *v, uint64_t *out
 
 static enum code to_float(struct convert *c, const struct value *v, double *out)
 {
-    struct number n;
+    struct number n = {0};
     enum code rc = to_number(c, v, &n);
 
     if (rc != OK)
@@ -284,6 +285,8 @@ static enum code to_duration(struct convert *c, const struct value *v, int64_t *
     if (!value_is_text(v) || value_is_secret(v))
         return misfits(c, "a duration such as \"30s\"", v);
     rc = river_duration_parse(v->as.text.bytes, out, &c->misfit->err);
+    if (rc != OK)
+        schema_hint_days(c->misfit, v->as.text.bytes);
     return rc == OK ? check_range(c, (double)*out, "the duration") : rc;
 }
 

@@ -156,20 +156,15 @@ static enum code env(struct river_call *call, struct value *out)
     return OK;
 }
 
+/* A string may become a secret and so comes out as it is; a number may not. */
 static enum code nonsensitive(struct river_call *call, struct value *out)
 {
     const struct value *v = &call->args[0];
-    struct slice text;
-    enum code rc;
 
-    if (value_is_text(v)) {
-        *out = value_string(v->as.text.bytes);
-        return OK;
-    }
-    rc = arg_text(call, 0, &text);
-    if (rc == OK)
-        *out = value_string(text);
-    return rc;
+    if (!value_is_text(v) && v->type != VALUE_NULL)
+        return river_call_error(call, 0, "argument 1 must be a secret or a string, not a %s", value_type_name(v));
+    *out = value_string(v->type == VALUE_NULL ? (struct slice){0} : v->as.text.bytes);
+    return OK;
 }
 
 static enum code json_path(struct river_call *call, struct value *out)
@@ -371,6 +366,20 @@ static bool is_namespace(struct slice name)
 
 static const char *const constant_names[] = {"hostname", "os", "arch", "version"};
 
+const char *stdlib_constant_at(size_t i)
+{
+    return i < sizeof constant_names / sizeof constant_names[0] ? constant_names[i] : NULL;
+}
+
+bool stdlib_deprecated_at(size_t i, const char **old, const char **now)
+{
+    if (i >= N_DEPRECATED)
+        return false;
+    *old = deprecated_names[i].old;
+    *now = deprecated_names[i].now;
+    return true;
+}
+
 static bool find_constant(const struct river_host *host, struct slice name, struct value *out)
 {
     const char *const values[] = {host->hostname, host->os, host->arch, host->version};
@@ -425,6 +434,18 @@ bool stdlib_has(struct slice first_name)
             return true;
     }
     return false;
+}
+
+void stdlib_offer_all(struct nearest *nearest)
+{
+    static const char *const constants[] = {"constants.hostname", "constants.os", "constants.arch",
+                                            "constants.version"};
+    const struct river_function *f;
+
+    for (size_t i = 0; (f = stdlib_function_at(i)) != NULL; i++)
+        nearest_offer(nearest, slice_str(f->name));
+    for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++)
+        nearest_offer(nearest, slice_str(constants[i]));
 }
 
 void stdlib_offer(struct nearest *nearest, struct slice namespace)

@@ -1,10 +1,11 @@
-/* encoding.*: JSON, base64, URLs. */
+/* encoding.*: JSON, YAML, base64, URLs. */
 #include "agent/base/limits.h"
 #include "agent/river/gonum.h"
 #include "agent/river/stdlib_int.h"
 #include "agent/text/base64.h"
 #include "agent/text/json.h"
 #include "agent/text/utf8.h"
+#include "agent/text/yaml.h"
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ enum code value_from_json(struct arena *arena, const struct json *json, bool is_
 {
     struct value *items;
     int64_t i;
+    uint64_t u;
     double f;
 
     switch (json->type) {
@@ -49,6 +51,8 @@ enum code value_from_json(struct arena *arena, const struct json *json, bool is_
     case JSON_NUMBER:
         if (is_int_kept && slice_to_i64(json->text, &i))
             *out = value_int(i);
+        else if (is_int_kept && slice_to_u64(json->text, &u))
+            *out = value_uint(u);
         else if (json_as_f64(json, &f))
             *out = value_float(f);
         else
@@ -201,8 +205,9 @@ static enum code to_json(struct river_call *call, struct value *out)
     struct buf text;
     enum code rc;
 
-    if (v->type != VALUE_OBJECT && v->type != VALUE_ARRAY)
-        return river_call_error(call, 0, "the argument must be an object or a list, not a %s", value_type_name(v));
+    if (v->type != VALUE_OBJECT)
+        return river_call_error(call, 0, "the argument must be an object, not a %s (a list goes inside one)",
+                                value_type_name(v));
     buf_init(&text, LIMIT_CONFIG_STRING_BYTES);
     rc = write_value(call, &text, v);
     if (rc == OK)
@@ -215,10 +220,19 @@ static enum code to_json(struct river_call *call, struct value *out)
 
 static enum code from_yaml(struct river_call *call, struct value *out)
 {
-    (void)out;
-    return river_call_error(call, SIZE_MAX,
-                            "this build does not read YAML: write the value in JSON and use "
-                            "encoding.from_json");
+    struct error err = {0};
+    struct slice text;
+    struct json json;
+    enum code rc = arg_text(call, 0, &text);
+
+    if (rc == OK)
+        rc = work(call, (uint64_t)text.len * 8);
+    if (rc != OK)
+        return rc;
+    rc = yaml_parse(call->ctx->arena, text, YAML_TYPED, &json, &err);
+    if (rc != OK)
+        return river_call_error(call, 0, "%s", err.text);
+    return value_from_json(call->ctx->arena, &json, true, out) == OK ? OK : call_no_memory(call);
 }
 
 /* --- base64 --- */
@@ -231,14 +245,7 @@ static enum code decode(struct river_call *call, bool is_url, struct value *out)
 
     if (rc != OK)
         return rc;
-    for (size_t i = 0; i < s.len; i++) { /* the reader below takes both alphabets */
-        if (s.ptr[i] == (is_url ? '+' : '-') || s.ptr[i] == (is_url ? '/' : '_'))
-            return river_call_error(call, 0, "base64: bad character at byte %zu", i);
-    }
-    if (s.len % 4 != 0)
-        return river_call_error(call, 0, "base64: %zu characters are no multiple of four (is the padding missing?)",
-                                s.len);
-    rc = base64_decode(call->ctx->arena, s, &bytes, &err);
+    rc = base64_decode_as_go(call->ctx->arena, s, is_url ? BASE64_URL : BASE64_STANDARD, &bytes, &err);
     if (rc == INVALID)
         return river_call_error(call, 0, "%s", err.text);
     if (rc != OK)
@@ -362,7 +369,7 @@ const struct river_function stdlib_encoding[] = {
     FUNCTION("from_URLbase64", from_url_base64, "The same, with the URL alphabet."),
     {.name = "encoding.to_json",
      .signature = "encoding.to_json(value)",
-     .doc = "An object or list as JSON, keys sorted.",
+     .doc = "An object as JSON, keys sorted.",
      .min_args = 1,
      .max_args = 1,
      .call = to_json},

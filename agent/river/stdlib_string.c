@@ -29,16 +29,17 @@ static enum code format(struct river_call *call, struct value *out)
 
 static enum code join(struct river_call *call, struct value *out)
 {
+    const struct value *list = &call->args[0];
     struct slice separator;
     struct buf text;
-    enum code rc = arg_array(call, 0);
+    enum code rc = list->type == VALUE_NULL ? OK : arg_array(call, 0); /* null is an empty list */
 
     if (rc == OK)
         rc = arg_text(call, 1, &separator);
     if (rc != OK)
         return rc;
     buf_init(&text, LIMIT_CONFIG_STRING_BYTES);
-    for (size_t i = 0; rc == OK && i < call->args[0].as.array.n && !text.is_full; i++) {
+    for (size_t i = 0; rc == OK && list->type == VALUE_ARRAY && i < list->as.array.n && !text.is_full; i++) {
         struct slice item;
 
         rc = arg_item_text(call, 0, i, &item);

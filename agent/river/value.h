@@ -38,7 +38,8 @@ struct number {
 /* One per kind of capsule, compared by address. The pointer inside a capsule is borrowed: whoever exports it keeps it
  * alive for as long as values that hold it are used (the runtime frees exports after the loops' barrier). */
 struct capsule_type {
-    const char *name; /* as Alloy calls it: "loki.LogsReceiver" */
+    const char *name;    /* as Alloy calls it: "loki.LogsReceiver" */
+    const char *example; /* a list of one as it might be written, for messages; may be NULL */
 };
 
 struct value;

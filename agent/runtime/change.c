@@ -1,7 +1,8 @@
 /* Changes to what runs: a load (first or by diff) or the evaluation of those whose exports they use have changed.
  *
  * One at a time. Everything is parsed, evaluated and decoded before anything is touched. Then, needed ones first: what
- * is new is created, what changed is updated or replaced, what is gone is retired. Retired ones stop intake, run dry
+ * is new is created, what changed is updated or replaced, what is gone is retired. When what then runs changes what
+ * modules bring (change_expand.c), the graph is made again and the walk goes on. Retired ones stop intake, run dry
  * within DRAIN_MS while the sources above are paused, give their state to their successors and are closed; then the new
  * start. */
 #include "agent/base/log.h"
@@ -11,22 +12,6 @@
 #include <stdio.h>
 
 enum { DRAIN_MS = 500, DRAIN_MIDDLE_MS = 250, CLOSE_MS = 2000, SLOW_S = 60 };
-
-struct hosts {
-    struct host **items; /* owned array */
-    size_t n, cap;
-};
-
-struct change {
-    struct runtime *rt;
-    struct load_request *request; /* owned; NULL: only an evaluation */
-    struct config *previous;      /* owned: until all are moved to the new one */
-    struct diags diags;
-    struct load_result result;
-    struct hosts retiring, fresh;
-    struct admission **paused; /* owned references */
-    size_t n_paused, cap_paused;
-};
 
 static void hosts_add(struct hosts *list, struct host *h)
 {
@@ -43,46 +28,7 @@ static struct exports *exports_of(void *self, const struct config_block *block)
     struct host *h = host_by_id(rt, block->id);
 
     BUG_ON(h == NULL); /* needed ones come first */
-    return h->exports;
-}
-
-/* --- a dry run over a whole configuration --- */
-
-struct dry {
-    struct runtime *rt; /* NULL: nothing runs */
-    const struct config *config;
-    struct exports **stand_ins; /* one per block, made when needed */
-};
-
-static struct exports *dry_exports_of(void *self, const struct config_block *block)
-{
-    struct dry *d = self;
-    struct host *h = d->rt == NULL ? NULL : host_by_id(d->rt, block->id);
-    size_t at = (size_t)(block - d->config->blocks);
-
-    if (h != NULL && h->self != NULL)
-        return h->exports;
-    if (d->stand_ins[at] == NULL)
-        d->stand_ins[at] = exports_zero(block->type, true);
-    return d->stand_ins[at];
-}
-
-enum code change_check(struct runtime *rt, struct config *config, enum stability stability, struct diags *diags)
-{
-    struct dry dry = {.rt = rt, .config = config};
-    struct evaluator ev = {.config = config, .stability = stability, .exports_of = dry_exports_of, .self = &dry};
-
-    dry.stand_ins = mem_array(config->n + 1, sizeof(struct exports *));
-    for (size_t i = 0; i < config->n_ordered; i++) {
-        struct evaluation *e;
-
-        if (evaluate_block(&ev, &config->blocks[config->order[i]], &e, diags) == OK)
-            evaluation_free(e);
-    }
-    for (size_t i = 0; i < config->n; i++)
-        exports_unref(dry.stand_ins[i]);
-    mem_free(dry.stand_ins);
-    return diags_has_errors(diags) ? INVALID : OK;
+    return host_is_silent(h) ? NULL : h->exports;
 }
 
 /* --- one component --- */
@@ -113,6 +59,16 @@ static bool keeps_order(const struct host *h)
     return h->self != NULL && (h->type->drain != NULL || h->type->give_state != NULL || h->type->is_source);
 }
 
+static void hosts_drop(struct hosts *list, const struct host *h)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < list->n; i++)
+        if (list->items[i] != h)
+            list->items[kept++] = list->items[i];
+    list->n = kept;
+}
+
 /* h leaves: the sources above it wait until its successor runs. */
 static void retire(struct change *c, struct host *h)
 {
@@ -124,9 +80,9 @@ static void retire(struct change *c, struct host *h)
         if (source->type->is_source && keeps_order(h) && (source == h || host_reaches(rt, source, h)))
             pause_source(c, source);
     }
-    pthread_mutex_lock(&rt->lock);
-    list_remove(&h->link);
-    pthread_mutex_unlock(&rt->lock);
+    host_remove(h);
+    if (!h->is_started)
+        hosts_drop(&c->fresh, h); /* made in an earlier round of this very change */
     hosts_add(&c->retiring, h);
 }
 
@@ -159,9 +115,7 @@ static struct host *replace(struct change *c, struct host *h, struct evaluation 
     struct runtime *rt = c->rt;
     struct host *successor = host_new(rt, h->block, h->account);
 
-    pthread_mutex_lock(&rt->lock);
-    list_add_tail(&h->link, &successor->link); /* in its place on the pages */
-    pthread_mutex_unlock(&rt->lock);
+    host_insert(successor, h); /* in its place on the pages */
     retire(c, h);
     h->successor = successor;
     successor->seen = h->seen;
@@ -219,6 +173,25 @@ static void evaluation_failed(struct change *c, struct host *h, struct diags *di
     diags_append(&c->diags, diags);
 }
 
+static void set_waiting(struct host *h, bool is_waiting)
+{
+    pthread_mutex_lock(&h->rt->lock);
+    h->is_waiting = is_waiting;
+    pthread_mutex_unlock(&h->rt->lock);
+}
+
+/* Nothing is wrong, but it cannot run before id does. */
+static void wait_for(struct host *h, struct slice id)
+{
+    if (h->self != NULL) {
+        host_set_health(h, HEALTH_UNKNOWN, "waits for %.*s, goes on with the old arguments", SLICE_ARG(id));
+        h->has_bad_arguments = true;
+        return;
+    }
+    set_waiting(h, true);
+    host_set_health(h, HEALTH_UNKNOWN, "waits for %.*s", SLICE_ARG(id));
+}
+
 static void took(struct runtime *rt, int64_t ns)
 {
     double seconds = (double)ns / (double)NS_PER_S;
@@ -246,6 +219,14 @@ static void evaluate(struct change *c, struct host *h)
     exports_used_release(&h->seen);
     h->seen = *ev.seen;
     took(rt, clock_mono_ns(rt->options.clock) - started_ns);
+    if (rc == AGAIN)
+        wait_for(h, ev.waits_for);
+    evaluator_release(&ev);
+    if (rc == AGAIN) {
+        diags_release(&diags);
+        return;
+    }
+    set_waiting(h, false);
     if (rc != OK) {
         evaluation_failed(c, h, &diags);
         diags_release(&diags);
@@ -263,6 +244,10 @@ static void evaluate(struct change *c, struct host *h)
         create(c, h, new);
         return;
     }
+    if (h->is_unmeasured != h->block->scope->is_unmeasured) {
+        replace(c, h, new);
+        return;
+    }
     if (value_equal(&h->eval->body, &new->body)) {
         evaluation_free(new);
         arguments_are_good(h);
@@ -273,13 +258,14 @@ static void evaluate(struct change *c, struct host *h)
 
 static bool is_stale(struct runtime *rt, const struct host *h)
 {
-    for (size_t i = 0; i < h->block->n_needs; i++) {
-        struct exports *now = exports_of(rt, &rt->config->blocks[h->block->needs[i]]);
-        bool was_seen = false;
+    uint64_t stamp = ++rt->last_stamp;
 
-        for (size_t k = 0; k < h->seen.n; k++)
-            was_seen = was_seen || h->seen.items[k] == now;
-        if (!was_seen)
+    for (size_t i = 0; i < h->seen.n; i++)
+        h->seen.items[i]->mark = stamp;
+    for (size_t i = 0; i < h->block->n_needs; i++) {
+        const struct exports *now = exports_of(rt, &rt->config->blocks[h->block->needs[i]]);
+
+        if (now != NULL && now->mark != stamp)
             return true;
     }
     return false;
@@ -318,7 +304,11 @@ static void retire_left_behind(struct change *c)
             if (!uses_retired(c, h))
                 continue;
             successor = replace(c, h, NULL);
-            set_failed(successor, "stopped", "its arguments cannot be evaluated, and what it sent to is gone");
+            set_waiting(successor, h->health == HEALTH_UNKNOWN);
+            if (successor->is_waiting)
+                host_set_health(successor, HEALTH_UNKNOWN, "stopped: what it sent to is gone, waits for the new one");
+            else
+                set_failed(successor, "stopped", "its arguments cannot be evaluated, and what it sent to is gone");
             has_found = true;
             break;
         }
@@ -335,12 +325,13 @@ static size_t count_sinks(const struct config *config)
 }
 
 /* Every component to its block of the new configuration; those without one retire. */
-static void move_to(struct change *c, struct config *config)
+void change_move_to(struct change *c, struct config *config)
 {
     struct runtime *rt = c->rt;
 
+    c->previous = mem_realloc(c->previous, (c->n_previous + 1) * sizeof(struct config *));
+    c->previous[c->n_previous++] = rt->config;
     pthread_mutex_lock(&rt->lock);
-    c->previous = rt->config;
     rt->config = config;
     rt->n_sinks = count_sinks(config);
     LIST_EACH (it, &rt->hosts) {
@@ -370,16 +361,13 @@ static void walk(struct change *c)
 
         if (h == NULL) {
             h = host_new(rt, block, NULL);
-            pthread_mutex_lock(&rt->lock);
-            list_add_tail(&rt->hosts, &h->link);
-            pthread_mutex_unlock(&rt->lock);
+            host_insert(h, NULL);
             c->result.n_added++;
             evaluate(c, h);
-        } else if (c->request != NULL || is_stale(rt, h)) {
+        } else if (c->is_full || is_stale(rt, h)) {
             evaluate(c, h);
         }
     }
-    retire_left_behind(c);
 }
 
 static void finish(struct change *c)
@@ -394,18 +382,24 @@ static void finish(struct change *c)
         admission_resume(c->paused[i]);
         admission_unref(c->paused[i]);
     }
-    config_unref(c->previous);
+    for (size_t i = 0; i < c->n_previous; i++)
+        config_unref(c->previous[i]);
+    mem_free(c->previous);
     mem_free(c->paused);
     mem_free(c->retiring.items);
     mem_free(c->fresh.items);
     if (request != NULL) {
-        runtime_loaded(rt, &c->result);
         c->result.diags = &c->diags;
+        runtime_loaded(rt, &c->result);
         c->result.n_components = rt->config == NULL ? 0 : rt->config->n;
         if (request->done != NULL)
             request->done(request->ctx, &c->result);
         load_request_free(request);
     }
+    if (request == NULL && c->n_rounds > 0 && c->is_full)
+        log_info(NULL, "modules have changed", log_int("components", (int64_t)rt->config->n),
+                 log_int("added", (int64_t)c->result.n_added), log_int("updated", (int64_t)c->result.n_updated),
+                 log_int("replaced", (int64_t)c->result.n_replaced), log_int("removed", (int64_t)c->result.n_removed));
     diags_release(&c->diags);
     mem_free(c);
     change_next(rt);
@@ -478,6 +472,9 @@ static void drain_retired(void *arg)
 static void apply(struct change *c)
 {
     walk(c);
+    while (change_expand(c))
+        walk(c);
+    retire_left_behind(c);
     if (c->retiring.n == 0) {
         start_fresh(c);
         return;
@@ -486,35 +483,48 @@ static void apply(struct change *c)
     for (size_t i = 0; i < c->retiring.n; i++) {
         struct host *h = c->retiring.items[i];
 
-        if (h->self != NULL && h->type->stop_intake != NULL)
+        if (h->self != NULL && h->is_started && h->type->stop_intake != NULL)
             h->type->stop_intake(h->self);
     }
     runtime_barrier(c->rt, drain_retired, c); /* from here on nobody new reaches the retired */
 }
 
+/* The texts of a request, which owns them no more. */
+static enum code take_texts(struct load_request *request, struct config_texts *out, struct diags *diags)
+{
+    if (request->path != NULL)
+        return config_files_read(request->path, out, diags);
+    *out = (struct config_texts){request->texts, request->n};
+    request->texts = NULL;
+    request->n = 0;
+    return OK;
+}
+
 static void begin_load(struct change *c)
 {
     struct runtime *rt = c->rt;
-    struct load_request *request = c->request;
-    struct config_options options = {.types = rt->options.types, .stability = rt->options.stability};
     struct config_texts texts = {0};
     struct config *config = NULL;
-    enum code rc = OK;
+    struct config_shape shape;
+    enum code rc = take_texts(c->request, &texts, &c->diags);
 
-    if (request->path != NULL)
-        rc = config_files_read(request->path, &texts, &c->diags);
+    config_shape_init(&shape);
     if (rc == OK)
-        rc = config_load(&config, &options, request->path != NULL ? texts.items : request->texts,
-                         request->path != NULL ? texts.n : request->n, &c->diags);
-    config_texts_release(&texts);
-    if (rc == OK)
-        rc = change_check(rt, config, rt->options.stability, &c->diags);
+        rc = change_load_running(rt, &texts, &config, &shape, &c->diags);
     if (rc != OK) {
-        config_unref(config);
+        config_texts_release(&texts);
+        config_shape_release(&shape);
         finish(c);
         return;
     }
-    move_to(c, config);
+    config_texts_release(&rt->texts);
+    rt->texts = texts;
+    config_shape_release(&rt->shape);
+    rt->shape = shape;
+    atomic_store(&rt->is_expansion_wanted, false); /* imported files were read just now */
+    c->is_full = true;
+    change_move_to(c, config);
+    change_modules_are_good(rt);
     apply(c);
 }
 
@@ -561,4 +571,15 @@ void runtime_want_evaluation(struct runtime *rt)
     rt->wanted_at_ns = clock_mono_ns(rt->options.clock);
     atomic_store(&rt->is_evaluation_pending, true);
     loop_post(loops_control(rt->options.loops), evaluation_posted, rt);
+}
+
+static void expansion_posted(void *arg)
+{
+    runtime_want_evaluation(arg);
+}
+
+void host_want_expansion(struct host *h)
+{
+    if (!atomic_exchange(&h->rt->is_expansion_wanted, true))
+        loop_post(loops_control(h->rt->options.loops), expansion_posted, h->rt);
 }

@@ -23,6 +23,14 @@ enum stability { STABILITY_GA, STABILITY_PREVIEW, STABILITY_EXPERIMENTAL };
 /* What a component does with items it cannot push on at once (design.md, Holding components). */
 enum holding { HOLDS_NONE, HOLDS_BOUNDED, HOLDS_STATE };
 
+/* What becomes, at a restart, of items a source made and no destination has yet. */
+enum recovery {
+    RECOVERS_UNSAID,    /* no source */
+    RECOVERS_NOTHING,   /* lost, and what happened meanwhile was not seen: scrapes */
+    RECOVERS_POSITIONS, /* read again from the positions it keeps */
+    RECOVERS_CLIENTS,   /* its clients still wait for their answer, and send again */
+};
+
 enum health { HEALTH_UNKNOWN, HEALTH_HEALTHY, HEALTH_UNHEALTHY, HEALTH_EXITED };
 
 struct component_export {
@@ -38,9 +46,11 @@ struct component_type {
     const struct river_block *args;
     const struct component_export *exports; /* ends with name NULL; NULL: none */
     enum holding holds;
+    enum recovery recovers; /* sources */
     bool is_source;    /* makes items: has a window or clients that wait */
     bool is_sink;      /* ends their way: has a gate and endpoints */
     bool has_gate;     /* no sink, but may refuse for the sources that reach it (memory_limiter) */
+    bool exports_late; /* nothing is known of its exports before the first host_export: what uses them waits */
     bool is_singleton; /* no label: logging, livedebugging, ... (configuration blocks) */
 
     /* args: the decoded struct, valid until update gave newer ones (and a barrier passed) or close is done.
@@ -64,6 +74,9 @@ struct component_type {
     void *(*give_state)(void *self);
     void (*take_state)(void *self, void *take_state);
     void (*free_state)(void *state);
+    /* Are its exports of type optional(secret) secrets, with these arguments? So that a configuration that would show one
+     * is refused before anything runs. May be NULL. */
+    bool (*exports_secrets)(const void *args);
     /* Exporters (prometheus.exporter.*): writes its exposition; called on a worker loop or the admin thread. */
     enum code (*write_metrics)(void *self, struct buf *out);
     /* More for the component's page (targets, files): appends River-like lines as JSON object members. May be NULL. */
@@ -71,7 +84,9 @@ struct component_type {
 };
 
 /* -- the host: services for one component; valid until its close is done ----------------------------------------- */
-const char *host_id(const struct host *h); /* full module path: "declare.x/loki.write.y" */
+const char *host_id(const struct host *h); /* full module path: "x.label/loki.write.y" */
+const char *host_path(const struct host *h); /* of its module, "/" at the root: label component_path */
+const char *host_local_id(const struct host *h); /* in its module: label component_id */
 struct loops *host_loops(const struct host *h);
 struct loop *host_loop(const struct host *h);                   /* the worker this component lives on */
 struct loop *host_loop_for(const struct host *h, uint64_t key); /* spread targets and files by key */
@@ -114,6 +129,9 @@ struct batch_hint host_batch_hint(struct host *h);
 /* Sets an export; v is copied. Control loop only; dependents are evaluated again when it differs. */
 void host_export(struct host *h, const char *name, struct value v);
 struct value host_receiver_value(struct host *h, struct receiver *r); /* capsule for host_export */
+/* What an import brings has changed (a watched file): the configuration is expanded again and loaded by diff. Any
+ * thread. */
+void host_want_expansion(struct host *h);
 void host_set_health(struct host *h, enum health health, const char *fmt, ...) PRINTF_LIKE(3, 4); /* any thread */
 /* Handles at `http://alloy.internal:12345/api/v0/component/ID/metrics`: what scrape asks for in-process exporters. The
  * id in the path names the component; INVALID when there is none. */

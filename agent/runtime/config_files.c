@@ -10,14 +10,11 @@
 
 enum { READ_BYTES = 64 * 1024 };
 
-enum code config_file_read(const char *path, struct buf *out, struct error *err)
+static enum code read_all(int fd, struct buf *out, struct error *err)
 {
-    int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
     enum code rc = OK;
     ssize_t n = 0;
 
-    if (fd < 0)
-        return error_set(err, IO, "cannot be opened: %s", strerror(errno));
     buf_init(out, LIMIT_CONFIG_FILE_BYTES);
     do {
         rc = buf_reserve(out, READ_BYTES);
@@ -35,9 +32,36 @@ enum code config_file_read(const char *path, struct buf *out, struct error *err)
     } while (n > 0 || (n < 0 && errno == EINTR));
     if (rc == OK && n < 0)
         rc = error_set(err, IO, "cannot be read: %s", strerror(errno));
-    close(fd);
     if (rc != OK)
         buf_release(out);
+    return rc;
+}
+
+enum code config_file_read(const char *path, struct buf *out, struct error *err)
+{
+    int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    enum code rc;
+
+    if (fd < 0)
+        return error_set(err, IO, "cannot be opened: %s", strerror(errno));
+    rc = read_all(fd, out, err);
+    close(fd);
+    return rc;
+}
+
+enum code config_import_read(const char *path, struct buf *out, struct error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    enum code rc;
+
+    if (fd < 0)
+        return error_set(err, IO, "cannot be opened: %s", strerror(errno));
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+        rc = error_set(err, INVALID, "is no file");
+    else
+        rc = read_all(fd, out, err);
+    close(fd);
     return rc;
 }
 
@@ -73,26 +97,57 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
     return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static enum code add_folder(struct config_texts *out, const char *path, struct diags *diags)
+static enum code list_folder(const char *path, char ***paths, size_t *n_paths, struct error *err)
 {
     struct dirent **entries = NULL;
     int n = scandir(path, &entries, is_config_file, by_bytes);
-    enum code rc = OK;
+    bool has_slash = slice_ends(slice_str(path), SLICE_LIT("/"));
 
-    if (n < 0) {
-        diags_error_file(diags, path, "cannot be listed: %s", strerror(errno));
-        return IO;
-    }
+    *n_paths = 0;
+    if (n < 0)
+        return error_set(err, IO, "cannot be listed: %s", strerror(errno));
+    *paths = mem_array((size_t)n + 1, sizeof **paths);
     for (int i = 0; i < n; i++) {
-        bool has_slash = slice_ends(slice_str(path), SLICE_LIT("/"));
-        char *file = mem_printf("%s%s%s", path, has_slash ? "" : "/", entries[i]->d_name);
-        enum code one = add_file(out, file, diags);
-
-        rc = rc == OK ? one : rc;
-        mem_free(file);
+        (*paths)[(*n_paths)++] = mem_printf("%s%s%s", path, has_slash ? "" : "/", entries[i]->d_name);
         free(entries[i]); /* scandir's */
     }
     free(entries);
+    return OK;
+}
+
+enum code config_import_list(const char *path, char ***paths, size_t *n, bool *is_folder, struct error *err)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0)
+        return error_set(err, IO, "cannot be opened: %s", strerror(errno));
+    *is_folder = S_ISDIR(st.st_mode);
+    if (*is_folder)
+        return list_folder(path, paths, n, err);
+    *paths = mem_array(1, sizeof **paths);
+    (*paths)[0] = mem_strdup(path);
+    *n = 1;
+    return OK;
+}
+
+static enum code add_folder(struct config_texts *out, const char *path, struct diags *diags)
+{
+    struct error err = {0};
+    char **paths = NULL;
+    size_t n;
+    enum code rc = list_folder(path, &paths, &n, &err);
+
+    if (rc != OK) {
+        diags_error_file(diags, path, "%s", err.text);
+        return rc;
+    }
+    for (size_t i = 0; i < n; i++) {
+        enum code one = add_file(out, paths[i], diags);
+
+        rc = rc == OK ? one : rc;
+        mem_free(paths[i]);
+    }
+    mem_free(paths);
     if (n == 0) {
         diags_error_file(diags, path, "the folder holds no *.river and no *.alloy file");
         rc = INVALID;

@@ -47,7 +47,7 @@ static void begin_drain(struct steps *s, struct host *h)
 {
     struct drain_wait *w;
 
-    if (h->self == NULL || h->type->drain == NULL || h->drain_wait != NULL)
+    if (h->self == NULL || !h->is_started || h->type->drain == NULL || h->drain_wait != NULL)
         return;
     w = mem_zalloc(sizeof *w);
     *w = (struct drain_wait){.host = h, .of = s};
@@ -80,8 +80,8 @@ static void closed(void *arg)
     struct steps *s = step->of;
 
     step->of = NULL;
+    host_remove(h);
     pthread_mutex_lock(&h->rt->lock);
-    list_remove(&h->link);
     h->self = NULL;
     pthread_mutex_unlock(&h->rt->lock);
     forget_drain(h);

@@ -3,14 +3,18 @@
 #include "agent/base/hash.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
+#include "agent/runtime/config_blocks.h"
 #include "agent/runtime/runtime_int.h"
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
-const struct capsule_type capsule_logs_receiver = {.name = "loki.LogsReceiver"};
-const struct capsule_type capsule_metrics_receiver = {.name = "prometheus.Interceptor"};
-const struct capsule_type capsule_otel_consumer = {.name = "otelcol.Consumer"};
+const struct capsule_type capsule_logs_receiver = {.name = "loki.LogsReceiver",
+                                                   .example = "[loki.write.LABEL.receiver]"};
+const struct capsule_type capsule_metrics_receiver = {.name = "prometheus.Interceptor",
+                                                      .example = "[prometheus.remote_write.LABEL.receiver]"};
+const struct capsule_type capsule_otel_consumer = {.name = "otelcol.Consumer",
+                                                   .example = "[otelcol.exporter.otlp.LABEL.input]"};
 const struct capsule_type capsule_otel_auth = {.name = "auth.Handler"};
 const struct capsule_type capsule_relabel_rules = {.name = "regexp.RelabelRules"};
 
@@ -24,9 +28,11 @@ struct host *host_new(struct runtime *rt, const struct config_block *block, stru
     rt->n_hosts++;
     h->serial = ++rt->last_serial;
     h->id = mem_strndup(block->id);
-    h->path = mem_strdup("/");
+    h->path = mem_printf("/%.*s", SLICE_ARG(block->scope->path));
+    h->is_unmeasured = block->scope->is_unmeasured;
     h->label = mem_strndup(block->ast->label);
-    h->type = block->type;
+    h->type =
+        rt->options.substitute == NULL ? block->type : rt->options.substitute(rt->options.substitute_self, block->type);
     h->block = block;
     h->exports = exports_zero(block->type, false);
     h->exports->owner = h->serial;
@@ -72,13 +78,31 @@ void host_free(struct host *h)
 
 struct host *host_by_id(struct runtime *rt, struct slice id)
 {
-    LIST_EACH (it, &rt->hosts) {
-        struct host *h = CONTAINER_OF(it, struct host, link);
+    return map_get(&rt->hosts_by_id, id);
+}
 
-        if (slice_eq_str(id, h->id))
-            return h;
-    }
-    return NULL;
+void host_insert(struct host *h, struct host *after)
+{
+    struct runtime *rt = h->rt;
+
+    pthread_mutex_lock(&rt->lock);
+    if (after != NULL)
+        list_add_tail(&after->link, &h->link); /* before it, that is in its place once it is gone */
+    else
+        list_add_tail(&rt->hosts, &h->link);
+    BUG_ON(map_put(&rt->hosts_by_id, slice_str(h->id), h, NULL) != OK); /* no limit, small sizes */
+    pthread_mutex_unlock(&rt->lock);
+}
+
+void host_remove(struct host *h)
+{
+    struct runtime *rt = h->rt;
+
+    pthread_mutex_lock(&rt->lock);
+    list_remove(&h->link);
+    if (map_get(&rt->hosts_by_id, slice_str(h->id)) == h)
+        (void)map_remove(&rt->hosts_by_id, slice_str(h->id));
+    pthread_mutex_unlock(&rt->lock);
 }
 
 void host_set_exports(struct host *h, struct exports *take)
@@ -125,16 +149,25 @@ static void walk_down(struct host *from, struct reach *found)
     }
 }
 
+/* Room for all hosts, kept: asked for once per source and component in a large change. */
+static struct host **reach_room(struct runtime *rt)
+{
+    if (rt->n_hosts > rt->cap_reach) {
+        rt->cap_reach = 2 * rt->n_hosts;
+        rt->reach_room = mem_realloc(rt->reach_room, rt->cap_reach * sizeof(struct host *));
+    }
+    return rt->reach_room;
+}
+
 bool host_reaches(struct runtime *rt, struct host *from, const struct host *to)
 {
-    struct reach found = {.todo = mem_array(rt->n_hosts + 1, sizeof(struct host *))};
+    struct reach found = {.todo = reach_room(rt)};
     bool is_below;
 
     walk_down(from, &found);
     is_below = to->mark;
     for (size_t i = 0; i < found.n; i++)
         found.todo[i]->mark = false;
-    mem_free(found.todo);
     return is_below;
 }
 
@@ -214,7 +247,7 @@ static void set_heights(struct runtime *rt)
 void runtime_wire(struct runtime *rt)
 {
     size_t n = rt->n_hosts;
-    struct reach found = {.todo = mem_array(n + 1, sizeof(struct host *))};
+    struct reach found = {.todo = reach_room(rt)};
     struct gate **gates = mem_array(n + 1, sizeof *gates);
 
     LIST_EACH (it, &rt->hosts) {
@@ -225,7 +258,7 @@ void runtime_wire(struct runtime *rt)
     }
     set_heights(rt);
     mem_free(gates);
-    mem_free(found.todo);
+    logging_wired(rt);
 }
 
 static void free_list(void *list)
@@ -246,7 +279,9 @@ static struct fan *find_fan(struct host *h, const char *name, enum receiver_kind
     fan->name = mem_strdup(name);
     fan->kind = kind;
     fanout_init(&fan->fanout, h->id, &h->account->ledger);
+    pthread_mutex_lock(&h->rt->lock);
     list_add_tail(&h->fans, &fan->link);
+    pthread_mutex_unlock(&h->rt->lock);
     return fan;
 }
 
@@ -268,10 +303,12 @@ enum code host_fanout(struct host *h, const char *name, enum receiver_kind kind,
     }
     fan = find_fan(h, name, kind);
     BUG_ON(fan->kind != kind);
+    pthread_mutex_lock(&h->rt->lock); /* the pages read edges and their counts under it */
     mem_free(fan->to);
     fan->to = to;
     fan->n = n;
     old = fanout_swap(&fan->fanout, edge_list_new(to, n));
+    pthread_mutex_unlock(&h->rt->lock);
     if (old != NULL)
         runtime_barrier(h->rt, free_list, old);
     if (h->is_started && h->rt->change == NULL)
@@ -306,9 +343,13 @@ struct value host_receiver_value(struct host *h, struct receiver *r)
 void host_export(struct host *h, const char *name, struct value v)
 {
     const struct value *old = value_get_str(&h->exports->value, name);
+    bool is_known = !h->type->exports_late || h->has_exported;
 
-    if (old != NULL && value_equal(old, &v))
+    if (is_known && old != NULL && value_equal(old, &v))
         return;
+    pthread_mutex_lock(&h->rt->lock);
+    h->has_exported = true;
+    pthread_mutex_unlock(&h->rt->lock);
     host_set_exports(h, exports_with(h->exports, slice_str(name), &v));
     if (h->self != NULL)
         runtime_want_evaluation(h->rt);
@@ -319,6 +360,18 @@ void host_export(struct host *h, const char *name, struct value v)
 const char *host_id(const struct host *h)
 {
     return h->id;
+}
+
+const char *host_path(const struct host *h)
+{
+    return h->path;
+}
+
+const char *host_local_id(const struct host *h)
+{
+    const char *slash = strrchr(h->id, '/');
+
+    return slash != NULL ? slash + 1 : h->id;
 }
 
 struct loops *host_loops(const struct host *h)
@@ -348,17 +401,15 @@ struct ledger *host_ledger(struct host *h)
 
 struct metrics *host_metrics(struct host *h)
 {
-    return h->rt->options.metrics;
+    return h->is_unmeasured ? h->rt->unmeasured : h->rt->options.metrics;
 }
 
 enum { MAX_METRIC_LABELS = 16 };
 
 static size_t metric_labels(struct host *h, const struct metric_label *more, size_t n, struct metric_label *out)
 {
-    const char *local = strrchr(h->id, '/');
-
     BUG_ON(n + 2 > MAX_METRIC_LABELS);
-    out[0] = (struct metric_label){"component_id", local != NULL ? local + 1 : h->id};
+    out[0] = (struct metric_label){"component_id", host_local_id(h)};
     out[1] = (struct metric_label){"component_path", h->path};
     for (size_t i = 0; i < n; i++)
         out[2 + i] = more[i];
@@ -371,7 +422,7 @@ struct metric *host_counter(struct host *h, const char *name, const char *help, 
     struct metric_label labels[MAX_METRIC_LABELS];
     size_t n_labels = metric_labels(h, more, n, labels);
 
-    return metrics_counter(h->rt->options.metrics, name, help, labels, n_labels);
+    return metrics_counter(host_metrics(h), name, help, labels, n_labels);
 }
 
 struct metric *host_gauge(struct host *h, const char *name, const char *help, const struct metric_label *more, size_t n)
@@ -379,7 +430,7 @@ struct metric *host_gauge(struct host *h, const char *name, const char *help, co
     struct metric_label labels[MAX_METRIC_LABELS];
     size_t n_labels = metric_labels(h, more, n, labels);
 
-    return metrics_gauge(h->rt->options.metrics, name, help, labels, n_labels);
+    return metrics_gauge(host_metrics(h), name, help, labels, n_labels);
 }
 
 struct metric *host_histogram(struct host *h, const char *name, const char *help, const double *bounds, size_t n_bounds,
@@ -388,7 +439,7 @@ struct metric *host_histogram(struct host *h, const char *name, const char *help
     struct metric_label labels[MAX_METRIC_LABELS];
     size_t n_labels = metric_labels(h, more, n, labels);
 
-    return metrics_histogram(h->rt->options.metrics, name, help, bounds, n_bounds, labels, n_labels);
+    return metrics_histogram(host_metrics(h), name, help, bounds, n_bounds, labels, n_labels);
 }
 
 const char *host_data_dir(struct host *h)

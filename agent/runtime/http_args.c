@@ -1,11 +1,4 @@
 #include "agent/runtime/http_args.h"
-#include "agent/base/mem.h"
-#include "agent/io/credential_file.h"
-#include "agent/io/tls.h"
-
-enum { SECRET_BYTES_MAX = 64 * 1024 };
-
-/* ---- the tables ---- */
 
 #define BASIC(member) offsetof(struct http_basic_auth_args, member)
 static const struct river_field basic_fields[] = {
@@ -79,6 +72,53 @@ static const struct river_field tls_fields[] = {
 const struct river_block http_tls_block = {
     .name = "tls_config", .fields = tls_fields, .size = sizeof(struct http_tls_args), .doc = "TLS to the server."};
 
+#define OAUTH2(member) offsetof(struct http_oauth2_args, member)
+static const struct river_field oauth2_fields[] = {
+    {.name = "client_id",
+     .kind = RIVER_STRING,
+     .offset = OAUTH2(client_id),
+     .doc = "The client's name at the token endpoint; needed."},
+    {.name = "client_secret", .kind = RIVER_SECRET, .offset = OAUTH2(client_secret), .doc = "The client's secret."},
+    {.name = "client_secret_file",
+     .kind = RIVER_STRING,
+     .offset = OAUTH2(client_secret_file),
+     .doc = "File with the client's secret; read again when it changes, a new token is then asked for."},
+    {.name = "scopes", .kind = RIVER_STRING_LIST, .offset = OAUTH2(scopes), .doc = "The scopes that are asked for."},
+    {.name = "token_url",
+     .kind = RIVER_STRING,
+     .offset = OAUTH2(token_url),
+     .doc = "Where tokens are asked for; needed."},
+    {.name = "endpoint_params",
+     .kind = RIVER_STRING_MAP,
+     .offset = OAUTH2(endpoint_params),
+     .doc = "More parameters of the token request."},
+    {.name = "proxy_url", .kind = RIVER_STRING, .offset = OAUTH2(proxy_url), .doc = "Proxy for the token requests."},
+    {.name = "no_proxy",
+     .kind = RIVER_STRING,
+     .offset = OAUTH2(no_proxy),
+     .doc = "Hosts and domains, comma between, whose tokens are asked for directly."},
+    {.name = "proxy_from_environment",
+     .kind = RIVER_BOOL,
+     .offset = OAUTH2(proxy_from_environment),
+     .def = "false",
+     .doc = "Use the proxy the environment names (HTTP_PROXY, HTTPS_PROXY, NO_PROXY)."},
+    {.name = "proxy_connect_header",
+     .kind = RIVER_SECRET_LIST_MAP,
+     .offset = OAUTH2(proxy_connect_header),
+     .doc = "Headers sent to the proxy with CONNECT."},
+    {.name = "tls_config",
+     .kind = RIVER_BLOCK,
+     .offset = OAUTH2(tls),
+     .block = &http_tls_block,
+     .doc = "TLS to the token endpoint."},
+    RIVER_FIELDS_END,
+};
+static const struct river_block oauth2_block = {.name = "oauth2",
+                                                .fields = oauth2_fields,
+                                                .size = sizeof(struct http_oauth2_args),
+                                                .doc = "OAuth 2.0 client credentials: a token is got, kept until it "
+                                                       "expires and sent with every request."};
+
 #define HTTP(member) offsetof(struct http_args, member)
 #define HTTP_FIELDS(http2_default)                                                                                     \
     {.name = "basic_auth",                                                                                             \
@@ -94,11 +134,11 @@ const struct river_block http_tls_block = {
          .block = &authorization_block,                                                                                \
          .doc = "The Authorization header."},                                                                          \
         {.name = "oauth2",                                                                                             \
-         .kind = RIVER_BODY,                                                                                           \
-         .flags = RIVER_REFUSED,                                                                                       \
+         .kind = RIVER_BLOCK,                                                                                          \
+         .flags = RIVER_POINTER,                                                                                       \
          .offset = HTTP(oauth2),                                                                                       \
-         .doc =                                                                                                        \
-             "OAuth 2.0 client credentials; hyagent does not have them yet: use authorization or bearer_token_file"},  \
+         .block = &oauth2_block,                                                                                       \
+         .doc = "OAuth 2.0 client credentials."},                                                                      \
         {.name = "bearer_token", .kind = RIVER_SECRET, .offset = HTTP(bearer_token), .doc = "Bearer token."},          \
         {.name = "bearer_token_file",                                                                                  \
          .kind = RIVER_STRING,                                                                                         \
@@ -149,15 +189,66 @@ const struct river_block http_args_http1_block = {
 static enum code check_kinds(const struct http_args *a, struct river_problems *problems)
 {
     bool has_bearer = a->bearer_token.text.len != 0 || a->bearer_token_file.len != 0;
-    int kinds = (a->basic_auth != NULL) + (a->authorization != NULL) + has_bearer;
+    int kinds = (a->basic_auth != NULL) + (a->authorization != NULL) + (a->oauth2 != NULL) + has_bearer;
 
     if (a->bearer_token.text.len != 0 && a->bearer_token_file.len != 0)
         return river_problem(problems, "bearer_token_file",
                              "at most one of bearer_token and bearer_token_file may be set");
     if (kinds > 1)
-        return river_problem(problems, has_bearer ? "bearer_token" : "authorization",
-                             "at most one of basic_auth, authorization, bearer_token and bearer_token_file may be set");
+        return river_problem(problems,
+                             has_bearer          ? "bearer_token"
+                             : a->oauth2 != NULL ? "oauth2"
+                                                 : "authorization",
+                             "at most one of basic_auth, authorization, oauth2, bearer_token and bearer_token_file may "
+                             "be set");
     return OK;
+}
+
+struct proxy_args {
+    struct slice url, no_proxy;
+    bool from_environment;
+    size_t n_headers;
+    bool is_oauth2;
+};
+
+static enum code check_proxy(struct proxy_args p, struct river_problems *problems)
+{
+    const char *where = p.is_oauth2 ? "oauth2" : NULL, *of = p.is_oauth2 ? "oauth2: " : "";
+    enum code rc = OK;
+
+    if (p.no_proxy.len != 0 && p.from_environment)
+        rc =
+            river_problem(problems, where != NULL ? where : "no_proxy",
+                          "%sno_proxy may not be set with proxy_from_environment: set NO_PROXY in the environment", of);
+    else if (p.no_proxy.len != 0 && p.url.len == 0)
+        rc = river_problem(problems, where != NULL ? where : "no_proxy", "%sno_proxy needs proxy_url", of);
+    if (p.from_environment && p.url.len != 0)
+        rc = river_problem(problems, where != NULL ? where : "proxy_from_environment",
+                           "%sproxy_from_environment may not be set together with proxy_url", of);
+    if (p.n_headers != 0 && !p.from_environment && p.url.len == 0)
+        rc = river_problem(problems, where != NULL ? where : "proxy_connect_header",
+                           "%sproxy_connect_header needs proxy_url or proxy_from_environment", of);
+    return rc;
+}
+
+static enum code check_oauth2(const struct http_oauth2_args *o, struct river_problems *problems)
+{
+    enum code rc = OK;
+
+    if (o->client_id.len == 0)
+        rc = river_problem(problems, "oauth2", "oauth2: client_id must be set");
+    if (o->client_secret.text.len == 0 && o->client_secret_file.len == 0)
+        rc = river_problem(problems, "oauth2", "oauth2: client_secret or client_secret_file must be set");
+    if (o->client_secret.text.len != 0 && o->client_secret_file.len != 0)
+        rc =
+            river_problem(problems, "oauth2", "oauth2: at most one of client_secret and client_secret_file may be set");
+    if (o->token_url.len == 0)
+        rc = river_problem(problems, "oauth2", "oauth2: token_url must be set");
+    if (check_proxy(
+            (struct proxy_args){o->proxy_url, o->no_proxy, o->proxy_from_environment, o->proxy_connect_header.n, true},
+            problems) != OK)
+        rc = INVALID;
+    return rc;
 }
 
 enum code http_args_check(const struct http_args *a, struct river_problems *problems)
@@ -171,159 +262,11 @@ enum code http_args_check(const struct http_args *a, struct river_problems *prob
         rc = river_problem(problems, "authorization", "at most one of credentials and credentials_file may be set");
     if (a->authorization != NULL && slice_eq_nocase(a->authorization->type, SLICE_LIT("basic")))
         rc = river_problem(problems, "authorization", "type may not be \"basic\": use basic_auth");
-    if (a->no_proxy.len != 0 && a->proxy_url.len == 0)
-        rc = river_problem(problems, "no_proxy", "no_proxy needs proxy_url");
-    if (a->proxy_from_environment && a->proxy_url.len != 0)
-        rc = river_problem(problems, "proxy_from_environment", "not together with proxy_url");
+    if (a->oauth2 != NULL && check_oauth2(a->oauth2, problems) != OK)
+        rc = INVALID;
+    if (check_proxy(
+            (struct proxy_args){a->proxy_url, a->no_proxy, a->proxy_from_environment, a->proxy_connect_header.n, false},
+            problems) != OK)
+        rc = INVALID;
     return rc;
-}
-
-/* ---- a client's settings at run time ---- */
-
-struct http_auth {
-    struct slice basic_user, secret, scheme; /* secret: the password, token or credentials as written */
-    bool has_basic, has_scheme;              /* scheme: an Authorization header of our own making */
-    struct credential_file *file;            /* instead of secret */
-    struct tls_options *tls;                 /* NULL: the defaults */
-    struct slice proxy_url, no_proxy;
-    bool proxy_from_environment, follow_redirects, http2;
-    struct http_header *proxy_headers, *headers;
-    size_t n_proxy_headers, n_headers;
-    struct arena arena; /* all texts */
-};
-
-static void copy_headers(struct http_auth *a, const struct river_secret_list_map *map, struct http_header **out,
-                         size_t *n)
-{
-    size_t total = 0;
-
-    for (size_t i = 0; i < map->n; i++)
-        total += map->items[i].values.n;
-    *out = arena_zalloc(&a->arena, (total + 1) * sizeof **out);
-    for (size_t i = 0; i < map->n; i++)
-        for (size_t j = 0; j < map->items[i].values.n; j++)
-            (*out)[(*n)++] = (struct http_header){arena_copy(&a->arena, map->items[i].name),
-                                                  arena_copy(&a->arena, map->items[i].values.items[j].text),
-                                                  map->items[i].values.items[j].is_secret};
-}
-
-static void set_credentials(struct http_auth *a, const struct http_args *args)
-{
-    struct slice text = args->bearer_token.text, file = args->bearer_token_file;
-
-    if (args->basic_auth != NULL) {
-        a->has_basic = true;
-        a->basic_user = arena_copy(&a->arena, args->basic_auth->username);
-        text = args->basic_auth->password.text;
-        file = args->basic_auth->password_file;
-    } else if (args->authorization != NULL) {
-        text = args->authorization->credentials.text;
-        file = args->authorization->credentials_file;
-        a->scheme = arena_copy(&a->arena, slice_trim(args->authorization->type));
-        a->has_scheme = text.len != 0 || file.len != 0;
-    } else if (text.len != 0 || file.len != 0) {
-        a->scheme = SLICE_LIT("Bearer");
-        a->has_scheme = true;
-    }
-    a->secret = arena_copy(&a->arena, text);
-    if (file.len != 0)
-        a->file = credential_file_new(file, NULL);
-}
-
-enum code http_auth_new(struct http_auth **out, const struct http_args *args, struct error *err)
-{
-    const struct http_tls_args *t = &args->tls;
-    const struct tls_options tls = {
-        .ca_file = t->ca_file,
-        .ca_pem = t->ca_pem,
-        .cert_file = t->cert_file,
-        .cert_pem = t->cert_pem,
-        .key_file = t->key_file,
-        .key_pem = t->key_pem.text,
-        .server_name = t->server_name,
-        .insecure_skip_verify = t->insecure_skip_verify,
-        .min_version = (enum tls_version)t->min_version,
-    };
-    struct http_auth *a;
-
-    *out = NULL;
-    if (tls_options_check(&tls, false, err) != OK)
-        return INVALID;
-    a = mem_zalloc(sizeof *a);
-    arena_init(&a->arena, 0);
-    a->tls = tls_options_copy(&tls);
-    set_credentials(a, args);
-    a->proxy_url = arena_copy(&a->arena, args->proxy_url);
-    a->no_proxy = arena_copy(&a->arena, args->no_proxy);
-    a->proxy_from_environment = args->proxy_from_environment;
-    a->follow_redirects = args->follow_redirects;
-    a->http2 = args->enable_http2;
-    copy_headers(a, &args->proxy_connect_header, &a->proxy_headers, &a->n_proxy_headers);
-    copy_headers(a, &args->http_headers, &a->headers, &a->n_headers);
-    *out = a;
-    return OK;
-}
-
-void http_auth_free(struct http_auth *a)
-{
-    if (a == NULL)
-        return;
-    credential_file_free(a->file);
-    tls_options_free(a->tls);
-    arena_release(&a->arena);
-    mem_free(a);
-}
-
-static enum code present_secret(struct http_auth *a, struct arena *arena, struct slice *out, struct error *err)
-{
-    struct buf b;
-    enum code rc;
-
-    *out = a->secret;
-    if (a->file == NULL)
-        return OK;
-    buf_init(&b, SECRET_BYTES_MAX);
-    rc = credential_file_get(a->file, &b, err);
-    if (rc == OK)
-        *out = arena_copy(arena, buf_slice(&b));
-    if (b.ptr != NULL)
-        memset(b.ptr, 0, b.cap);
-    buf_release(&b);
-    return rc;
-}
-
-enum code http_auth_apply(struct http_auth *a, struct http_request *request, struct arena *arena, struct error *err)
-{
-    struct http_header *headers = arena_alloc(arena, (request->n_headers + a->n_headers + 1) * sizeof *headers);
-    size_t n = request->n_headers;
-    struct slice secret;
-
-    if (present_secret(a, arena, &secret, err) != OK)
-        return IO;
-    if (n != 0)
-        memcpy(headers, request->headers, n * sizeof *headers);
-    if (a->n_headers != 0)
-        memcpy(headers + n, a->headers, a->n_headers * sizeof *headers);
-    n += a->n_headers;
-    if (a->has_basic) {
-        request->has_basic = true;
-        request->basic_user = a->basic_user;
-        request->basic_password = secret;
-    } else if (a->has_scheme) {
-        headers[n].name = SLICE_LIT("Authorization");
-        headers[n].value = slice_str(arena_printf(arena, "%.*s %.*s", (int)a->scheme.len, a->scheme.ptr,
-                                                  (int)secret.len, secret.len != 0 ? secret.ptr : ""));
-        headers[n++].is_secret = true;
-    }
-    request->headers = headers;
-    request->n_headers = n;
-    request->tls = a->tls;
-    request->proxy_url = a->proxy_url;
-    request->no_proxy = a->no_proxy;
-    request->proxy_from_environment = a->proxy_from_environment;
-    request->proxy_headers = a->proxy_headers;
-    request->n_proxy_headers = a->n_proxy_headers;
-    request->follow_redirects = a->follow_redirects;
-    request->http2 = a->http2;
-    return OK;
 }

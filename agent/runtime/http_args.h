@@ -24,10 +24,20 @@ struct http_tls_args {
     bool insecure_skip_verify;
     int min_version; /* enum tls_version */
 };
+struct http_oauth2_args {
+    struct slice client_id, client_secret_file, token_url;
+    struct river_secret client_secret;
+    struct river_strings scopes;
+    struct river_map endpoint_params;
+    struct slice proxy_url, no_proxy;
+    bool proxy_from_environment;
+    struct river_secret_list_map proxy_connect_header;
+    struct http_tls_args tls;
+};
 struct http_args {
     struct http_basic_auth_args *basic_auth;       /* NULL: absent */
     struct http_authorization_args *authorization; /* NULL: absent */
-    const struct ast_block *oauth2;                /* refused by name */
+    struct http_oauth2_args *oauth2;               /* NULL: absent */
     struct river_secret bearer_token;
     struct slice bearer_token_file;
     struct slice proxy_url, no_proxy;
@@ -41,13 +51,13 @@ extern const struct river_block http_args_block;       /* enable_http2 = true */
 extern const struct river_block http_args_http1_block; /* enable_http2 = false: prometheus.remote_write */
 extern const struct river_block http_tls_block;        /* name "tls_config", struct http_tls_args */
 
-/* What Alloy checks: at most one of basic_auth, authorization, bearer_token(_file); not a value and its file. To be
- * called from the component's validate. */
+/* What Alloy checks: at most one of basic_auth, authorization, oauth2, bearer_token(_file); not a value and its file; a
+ * proxy's settings without a proxy. To be called from the component's validate. */
 enum code http_args_check(const struct http_args *args, struct river_problems *problems);
 
 /* A client's settings, ready for requests; thread-safe. */
 struct http_auth;
-/* Copies what it needs. INVALID: contradictions in tls_config. */
+/* Copies what it needs. INVALID: contradictions in tls_config, a token_url that is none. */
 MUST_USE enum code http_auth_new(struct http_auth **out, const struct http_args *args, struct error *err);
 void http_auth_free(struct http_auth *a); /* NULL is fine */
 /* Fills the request's credentials, TLS, proxy and redirect fields and adds http_headers to the headers it has; files

@@ -8,7 +8,7 @@ static bool is_secret_kind(enum river_kind kind)
            kind == RIVER_SECRET_MAP || kind == RIVER_SECRET_LIST_MAP;
 }
 
-static bool is_end(const struct river_field *f)
+bool mask_is_end(const struct river_field *f)
 {
     return f->name == NULL && f->kind != RIVER_FLATTEN && f->kind != RIVER_ANY_BLOCKS && f->kind != RIVER_LABEL;
 }
@@ -62,12 +62,16 @@ static struct value mask_value(struct arena *arena, const struct value *v, bool 
     return out;
 }
 
-/* What the table says of a name: its field, and for a block its own table. */
-static const struct river_field *find_field(const struct river_field *fields, struct slice name,
-                                            const struct river_block **block)
+struct value mask_argument(struct arena *arena, const struct river_field *field, const struct value *v)
 {
-    for (const struct river_field *f = fields; fields != NULL && !is_end(f); f++) {
-        const struct river_field *inner = f->kind == RIVER_FLATTEN ? find_field(f->block->fields, name, block) : NULL;
+    return mask_value(arena, v, field != NULL && is_secret_kind(field->kind));
+}
+
+const struct river_field *mask_find_field(const struct river_field *fields, struct slice name,
+                                          const struct river_block **block)
+{
+    for (const struct river_field *f = fields; fields != NULL && !mask_is_end(f); f++) {
+        const struct river_field *inner = f->kind == RIVER_FLATTEN ? mask_find_field(f->block->fields, name, block) : NULL;
         struct slice head, kind;
 
         if (inner != NULL)
@@ -94,7 +98,7 @@ static struct value mask_statement(struct arena *arena, const struct river_block
     const struct value *name = value_get_str(statement, "name");
     const struct river_block *block = NULL;
     const struct river_field *field =
-        type == NULL || name == NULL ? NULL : find_field(type->fields, name->as.text.bytes, &block);
+        type == NULL || name == NULL ? NULL : mask_find_field(type->fields, name->as.text.bytes, &block);
     struct value_field *fields = arena_zalloc(arena, (statement->as.object.n + 1) * sizeof *fields);
     struct value out;
 

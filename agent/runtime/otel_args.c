@@ -42,12 +42,18 @@ static const struct river_enum min_versions[] = {
         .doc = "keys in a TPM; hyagent does not have this"                                                             \
     }
 
-#define CERTIFICATE_FIELDS(S)                                                                                          \
-    {.name = "ca_pem", .kind = RIVER_STRING, .offset = offsetof(struct S, ca_pem), .doc = "CA certificates."},         \
+/* ca_flags and ca_note: of the CAs, which a server does not look at. */
+#define CERTIFICATE_FIELDS(S, ca_flags, ca_note)                                                                       \
+    {.name = "ca_pem",                                                                                                 \
+     .kind = RIVER_STRING,                                                                                             \
+     .flags = (ca_flags),                                                                                              \
+     .offset = offsetof(struct S, ca_pem),                                                                             \
+     .doc = "CA certificates." ca_note},                                                                               \
         {.name = "ca_file",                                                                                            \
          .kind = RIVER_STRING,                                                                                         \
+         .flags = (ca_flags),                                                                                          \
          .offset = offsetof(struct S, ca_file),                                                                        \
-         .doc = "File with CA certificates."},                                                                         \
+         .doc = "File with CA certificates." ca_note},                                                                 \
         {.name = "cert_pem", .kind = RIVER_STRING, .offset = offsetof(struct S, cert_pem), .doc = "Own certificate."}, \
         {.name = "cert_file",                                                                                          \
          .kind = RIVER_STRING,                                                                                         \
@@ -59,27 +65,31 @@ static const struct river_enum min_versions[] = {
          .offset = offsetof(struct S, key_file),                                                                       \
          .doc = "File with its key."},                                                                                 \
     {                                                                                                                  \
-        .name = "include_system_ca_certs_pool", .kind = RIVER_BOOL, .offset = offsetof(struct S, include_system_ca),   \
-        .def = "false", .doc = "Trust the system's CA certificates besides these."                                     \
+        .name = "include_system_ca_certs_pool", .kind = RIVER_BOOL, .flags = (ca_flags),                               \
+        .offset = offsetof(struct S, include_system_ca), .def = "false",                                               \
+        .doc = "Trust the system's CA certificates besides these." ca_note                                             \
     }
 
-static const struct river_field client_tls_fields[] = {
-    CERTIFICATE_FIELDS(otel_client_tls_args),
-    {.name = "insecure",
-     .kind = RIVER_BOOL,
-     .offset = offsetof(struct otel_client_tls_args, insecure),
-     .doc = "No TLS at all."},
-    {.name = "insecure_skip_verify",
-     .kind = RIVER_BOOL,
-     .offset = offsetof(struct otel_client_tls_args, insecure_skip_verify),
-     .doc = "Take any certificate: who listens in can read everything."},
-    {.name = "server_name",
-     .kind = RIVER_STRING,
-     .offset = offsetof(struct otel_client_tls_args, server_name),
-     .doc = "The name to verify instead of the endpoint's host."},
-    VERSION_FIELDS(otel_client_tls_args),
-    RIVER_FIELDS_END,
-};
+#define CLIENT_FIELDS(insecure_flags, insecure_doc)                                                                    \
+    CERTIFICATE_FIELDS(otel_client_tls_args, 0, ""),                                                                   \
+        {.name = "insecure",                                                                                           \
+         .kind = RIVER_BOOL,                                                                                           \
+         .flags = (insecure_flags),                                                                                    \
+         .offset = offsetof(struct otel_client_tls_args, insecure),                                                    \
+         .doc = insecure_doc},                                                                                         \
+        {.name = "insecure_skip_verify",                                                                               \
+         .kind = RIVER_BOOL,                                                                                           \
+         .offset = offsetof(struct otel_client_tls_args, insecure_skip_verify),                                        \
+         .doc = "Take any certificate: who listens in can read everything."},                                          \
+        {.name = "server_name",                                                                                        \
+         .kind = RIVER_STRING,                                                                                         \
+         .offset = offsetof(struct otel_client_tls_args, server_name),                                                 \
+         .doc = "The name to verify instead of the endpoint's host."},                                                 \
+        VERSION_FIELDS(otel_client_tls_args), RIVER_FIELDS_END
+
+static const struct river_field client_tls_fields[] = {CLIENT_FIELDS(0, "No TLS at all.")};
+static const struct river_field http_client_tls_fields[] = {
+    CLIENT_FIELDS(RIVER_NO_EFFECT, "Accepted: the endpoint's scheme, http or https, decides.")};
 
 void otel_client_tls_options(const struct otel_client_tls_args *args, struct tls_options *out)
 {
@@ -115,8 +125,26 @@ const struct river_block otel_client_tls_block = {.name = "tls",
                                                   .doc = "TLS to the server.",
                                                   .validate = client_tls_validate};
 
+const struct river_block otel_http_client_tls_block = {.name = "tls",
+                                                       .fields = http_client_tls_fields,
+                                                       .size = sizeof(struct otel_client_tls_args),
+                                                       .doc = "TLS to the server.",
+                                                       .validate = client_tls_validate};
+
+enum code otel_grpc_tls_check(int min_version, int max_version, struct river_problems *problems)
+{
+    if (min_version == TLS_VERSION_1_3)
+        return river_problem(problems, "tls.min_version",
+                             "min_version cannot be TLS 1.3 with gRPC: its library offers TLS 1.2 and 1.3");
+    if (max_version != TLS_VERSION_DEFAULT && max_version != TLS_VERSION_1_3)
+        return river_problem(problems, "tls.max_version",
+                             "max_version cannot be below TLS 1.3 with gRPC: its library offers TLS 1.2 and 1.3");
+    return OK;
+}
+
 static const struct river_field server_tls_fields[] = {
-    CERTIFICATE_FIELDS(otel_server_tls_args),
+    CERTIFICATE_FIELDS(otel_server_tls_args, RIVER_NO_EFFECT,
+                       " Accepted: client_ca_file is what clients are verified with."),
     {.name = "client_ca_file",
      .kind = RIVER_STRING,
      .offset = offsetof(struct otel_server_tls_args, client_ca_file),
@@ -137,16 +165,17 @@ static const struct river_enum sizers[] = {
 static const struct river_field batch_fields[] = {
     {.name = "flush_timeout",
      .kind = RIVER_DURATION,
+     .flags = RIVER_NO_EFFECT,
      .offset = BATCH(flush_timeout_ns),
      .def = "\"200ms\"",
-     .doc = "A request is sent this long after its first item."},
+     .doc = "Accepted: OTLP's clients wait for their answer, so a request is sent as soon as one may be."},
     {.name = "min_size",
      .kind = RIVER_INT,
-     .flags = RIVER_HAS_MIN,
+     .flags = RIVER_HAS_MIN | RIVER_NO_EFFECT,
      .min = 0,
      .offset = BATCH(min_size),
      .def = "8192",
-     .doc = "A request is sent when it has so many items or bytes."},
+     .doc = "Accepted, see flush_timeout."},
     {.name = "max_size",
      .kind = RIVER_INT,
      .flags = RIVER_HAS_MIN,

@@ -7,7 +7,6 @@
 enum {
     REQUEST_BYTES = 3 * 1024 * 1024, /* gRPC servers take 4 MiB unless told otherwise */
     SPANS_MAX = 64,
-    METADATA_BYTES_MAX = 16 * 1024,
 };
 
 /* ---- headers ---- */
@@ -115,18 +114,6 @@ static void add_pieces(struct pushing *p, const struct otlp_resource *r, uint32_
     buf_release(&piece);
 }
 
-static void put_metadata(const struct otlp_batch *b, struct buf *out)
-{
-    for (uint32_t i = 0; i < b->n_metadata; i++) {
-        buf_add(out, b->metadata[i].name);
-        buf_add_char(out, '\0');
-        buf_add(out, b->metadata[i].value);
-        buf_add_char(out, '\0');
-    }
-    if (out->is_full)
-        buf_reset(out); /* more than any receiver hands on: none is better than half */
-}
-
 static void push(void *self, struct otlp_batch *take)
 {
     struct otlp_exporter *c = self;
@@ -134,12 +121,11 @@ static void push(void *self, struct otlp_batch *take)
     uint32_t max_items = endpoint_max_items(e);
     size_t max_bytes = endpoint_batch_bytes(e);
     struct pushing p = {.batch = take, .span_left = take->base.n_spans != 0 ? take->base.spans[0].n : 0};
-    struct buf metadata;
 
-    buf_init(&metadata, METADATA_BYTES_MAX);
-    put_metadata(take, &metadata);
     ledger_out(host_ledger(c->host), take->n_items);
-    endpoint_begin(e, (struct slice){0}, take->base.affinity, take->signal, buf_slice(&metadata), &p.w);
+    /* The metadata of the request that brought a batch is for the components before this one: its credentials, length
+     * and host are not the next one's. */
+    endpoint_begin(e, (struct slice){0}, take->base.affinity, take->signal, (struct slice){0}, &p.w);
     for (uint32_t i = 0; i < take->n; i++) {
         const struct otlp_resource *r = &take->resources[i];
 
@@ -151,7 +137,6 @@ static void push(void *self, struct otlp_batch *take)
             add_whole(&p, r);
     }
     endpoint_end(&p.w);
-    buf_release(&metadata);
     batch_unref(&take->base);
 }
 

@@ -30,6 +30,17 @@ enum code relabel_rules_of(const struct river_blocks *blocks, struct relabel_rul
     return rc;
 }
 
+static void hint_action(struct river_problems *problems, const struct relabel_rule_args *args)
+{
+    struct nearest nearest;
+
+    nearest_init(&nearest, args->action);
+    for (unsigned i = RELABEL_REPLACE; i <= RELABEL_DROPEQUAL; i++)
+        nearest_offer(&nearest, slice_str(relabel_action_name((enum relabel_action)i)));
+    if (nearest.best.ptr != NULL)
+        river_problem_hint(problems, "did you mean \"%.*s\"?", SLICE_ARG(nearest.best));
+}
+
 /* One rule alone, so that the error stands at its own block. */
 static enum code validate(const void *args, struct river_problems *problems)
 {
@@ -38,11 +49,16 @@ static enum code validate(const void *args, struct river_problems *problems)
     struct error err = {0};
     enum code rc = rule_of(args, &rule, &err);
 
-    if (rc != OK)
-        return river_problem(problems, "action", "%s", err.text);
+    if (rc != OK) {
+        (void)river_problem(problems, "action", "%s", err.text);
+        hint_action(problems, args);
+        return INVALID;
+    }
     rc = relabel_rules_new(&compiled, &rule, 1, &err);
     relabel_rules_unref(compiled);
-    return rc == OK ? OK : river_problem(problems, NULL, "%s", err.text);
+    if (rc == OK)
+        return OK;
+    return river_problem(problems, strncmp(err.text, "regular expression", 18) == 0 ? "regex" : NULL, "%s", err.text);
 }
 
 #define R(member) offsetof(struct relabel_rule_args, member)

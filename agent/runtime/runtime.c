@@ -47,6 +47,9 @@ struct runtime *runtime_new(const struct runtime_options *options)
     list_init(&rt->hosts);
     list_init(&rt->requests);
     list_init(&rt->drain_waits);
+    map_init(&rt->hosts_by_id, 0);
+    config_shape_init(&rt->shape);
+    rt->unmeasured = metrics_new();
     make_metrics(rt, options->metrics);
     return rt;
 }
@@ -77,7 +80,13 @@ void runtime_free(struct runtime *rt)
         load_request_free(CONTAINER_OF(it, struct load_request, link));
     LIST_EACH_SAFE (it, &rt->drain_waits)
         mem_free(CONTAINER_OF(it, struct drain_wait, link));
+    mem_free(rt->load_text);
     config_unref(rt->config);
+    config_shape_release(&rt->shape);
+    config_texts_release(&rt->texts);
+    map_release(&rt->hosts_by_id, NULL);
+    mem_free(rt->reach_room);
+    metrics_free(rt->unmeasured);
     metric_unref(rt->evaluation_seconds);
     metric_unref(rt->wait_seconds);
     metric_unref(rt->slow_seconds);
@@ -151,16 +160,15 @@ enum code runtime_check(const struct config_options *options, const struct confi
                         struct diags *diags)
 {
     struct config *config = NULL;
-    enum code rc = config_load(&config, options, texts, n, diags);
+    enum code rc = change_load(NULL, &config, options, texts, n, diags);
 
-    if (rc == OK)
-        rc = change_check(NULL, config, options->stability, diags);
     config_unref(config);
     return rc;
 }
 
 void runtime_loaded(struct runtime *rt, const struct load_result *result)
 {
+    runtime_keep_load_text(rt, result);
     atomic_store(&rt->is_load_failed, !result->is_ok);
     if (!result->is_ok) {
         atomic_fetch_add(&rt->n_load_failures, 1);

@@ -7,6 +7,7 @@
 #include "agent/runtime/config.h"
 
 struct runtime;
+struct admin_link;
 
 /* All pointers are borrowed for the life of the runtime. */
 struct runtime_options {
@@ -21,6 +22,10 @@ struct runtime_options {
     struct positions *positions;
     struct http_client **http; /* one per worker, then the control loop's; may be NULL in tests */
     size_t queue_bytes;        /* what all sinks together may queue in memory mode */
+    /* What runs in place of a type (dry runs: stand-ins, with its table and exports); NULL: every type itself. */
+    const struct component_type *(*substitute)(void *self, const struct component_type *type);
+    void *substitute_self;
+    const struct admin_link *admin; /* config_blocks.h; NULL: there is no admin server */
 };
 
 struct runtime *runtime_new(const struct runtime_options *options);
@@ -50,9 +55,11 @@ bool runtime_is_clean(const struct runtime *rt); /* after runtime_stop's done: e
 
 /* -- for the admin pages and tests; any thread ------------------------------------------------------------------- */
 bool runtime_is_ready(struct runtime *rt);
+bool runtime_is_live_debugging_on(struct runtime *rt); /* livedebugging { enabled = true } */
 /* Names of unhealthy components, ", " between; empty: all are well. */
 void runtime_write_unhealthy(struct runtime *rt, struct buf *out);
-void runtime_write_components(struct runtime *rt, struct buf *json);
+/* Those of one module ("" is the root), as Alloy's API has them. False: no such module; json is an empty list then. */
+bool runtime_write_components(struct runtime *rt, struct slice module, struct buf *json);
 /* False: no such component. */
 bool runtime_write_component(struct runtime *rt, struct slice id, struct buf *json);
 /* All of the agent's own metrics in the Prometheus text format: the registry, the ledger, controller, process, build.
@@ -68,6 +75,41 @@ struct component_row {
 };
 void runtime_each_component(struct runtime *rt, void (*each)(void *ctx, const struct component_row *row), void *ctx);
 const char *health_name(enum health health); /* "healthy", … */
+
+/* A custom component, an import's module or an item of a foreach. Slices are valid during the call. */
+struct module_row {
+    struct slice id;       /* its path: "x.label", "import.file.m", "foreach.f/foreach_a_1" */
+    struct slice parent;   /* path of the module it stands in, "" at the root */
+    struct slice declared; /* custom component: "x" or "namespace.x" */
+    struct slice label;
+    enum config_scope_kind kind;
+    enum health health; /* the worst inside */
+    struct slice message;
+    struct slice arguments, exports; /* JSON of one object each, secrets masked; items and imports: "" */
+    bool is_pending;
+};
+/* Outer ones first. Any thread. */
+void runtime_each_module(struct runtime *rt, void (*each)(void *ctx, const struct module_row *row), void *ctx);
+/* Every file the running configuration was read from, imports too. Any thread. */
+void runtime_each_config_file(struct runtime *rt, void (*each)(void *ctx, const struct config_file *file), void *ctx);
+
+/* One way data takes. */
+struct edge_row {
+    const char *from, *to; /* ids */
+    const char *type;      /* Alloy's word: "loki_log", "prometheus_metric", "otel_trace" … */
+    uint64_t n_items;      /* since the edge was made */
+};
+void runtime_each_edge(struct runtime *rt, void (*each)(void *ctx, const struct edge_row *row), void *ctx);
+/* Agent, last load, modules, nodes, edges and references as one JSON object, for the page. */
+void runtime_write_graph(struct runtime *rt, struct buf *json);
+/* Errors or warnings of the last load, with the lines they are about: not masked. */
+void runtime_write_load_text(struct runtime *rt, struct buf *out);
+/* Every text the configuration was read from, secrets masked by the argument tables. Slices live during the call. */
+void runtime_each_source(struct runtime *rt, void (*each)(void *ctx, struct slice name, struct slice text), void *ctx);
+/* Ids of all that runs, configuration blocks too. */
+void runtime_each_id(struct runtime *rt, void (*each)(void *ctx, const char *id), void *ctx);
+/* Every text that is a secret argument or export now. */
+void runtime_each_secret(struct runtime *rt, void (*each)(void *ctx, struct slice secret), void *ctx);
 /* Sums the ledgers of all components: differences (0: all balance) and what is held. */
 void runtime_ledger_totals(struct runtime *rt, int64_t *difference, int64_t *held);
 /* The account of one component, for tests; NULL: no such component. */

@@ -1,4 +1,5 @@
 /* The runtime's own part of /metrics: the ledger of every component, the controller, the configuration. */
+#include "agent/base/mem.h"
 #include "agent/river/eval.h"
 #include "agent/runtime/process_metrics.h"
 #include "agent/runtime/runtime_int.h"
@@ -30,6 +31,12 @@ static void header(struct buf *out, const char *name, const char *type, const ch
     buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+/* Configuration blocks have an account only where something flows from them (logging). */
+static bool has_account(const struct host *h)
+{
+    return !h->type->is_singleton || !list_is_empty(&h->fans);
+}
+
 static void write_ledgers(struct runtime *rt, struct buf *out)
 {
     header(out, "hyagent_component_items_total", "counter",
@@ -37,20 +44,20 @@ static void write_ledgers(struct runtime *rt, struct buf *out)
     LIST_EACH (it, &rt->hosts) {
         const struct host *h = CONTAINER_OF(it, struct host, link);
 
-        for (int i = 0; i < DIRECTIONS - 1 && !h->type->is_singleton; i++)
+        for (int i = 0; i < DIRECTIONS - 1 && has_account(h); i++)
             buf_printf(
                 out,
                 "hyagent_component_items_total{component_id=\"%s\",component_path=\"%s\",direction=\"%s\"} %" PRId64
                 "\n",
-                h->id, h->path, direction_names[i], direction(&h->account->ledger, i));
+                host_local_id(h), h->path, direction_names[i], direction(&h->account->ledger, i));
     }
     header(out, "hyagent_component_items_held", "gauge", "Items a component holds at this moment.");
     LIST_EACH (it, &rt->hosts) {
         const struct host *h = CONTAINER_OF(it, struct host, link);
 
-        if (!h->type->is_singleton)
+        if (has_account(h))
             buf_printf(out, "hyagent_component_items_held{component_id=\"%s\",component_path=\"%s\"} %" PRId64 "\n",
-                       h->id, h->path, direction(&h->account->ledger, DIRECTIONS - 1));
+                       host_local_id(h), h->path, direction(&h->account->ledger, DIRECTIONS - 1));
     }
     header(out, "hyagent_component_items_dropped_total", "counter", "Items dropped, by reason.");
     LIST_EACH (it, &rt->hosts) {
@@ -63,27 +70,74 @@ static void write_ledgers(struct runtime *rt, struct buf *out)
                 buf_printf(out,
                            "hyagent_component_items_dropped_total{component_id=\"%s\",component_path=\"%s\","
                            "reason=\"%s\"} %" PRIu64 "\n",
-                           h->id, h->path, drop_reason_name((enum drop_reason)i), n);
+                           host_local_id(h), h->path, drop_reason_name((enum drop_reason)i), n);
         }
     }
 }
 
-static void write_controller(struct runtime *rt, struct buf *out)
+enum { HEALTHS = HEALTH_EXITED + 1 };
+
+struct counts {
+    size_t n[HEALTHS];
+};
+
+/* Whose components these are: what an import brings is counted where the import stands. */
+static const struct config_scope *controller_of(const struct config_scope *scope)
 {
-    size_t n[HEALTH_EXITED + 1] = {0};
+    while (scope->kind == SCOPE_IMPORT)
+        scope = scope->outer;
+    return scope;
+}
+
+/* As Alloy counts them: a custom component is one more component of the module it stands in. */
+static struct counts *count_health(struct runtime *rt, size_t n_scopes)
+{
+    struct counts *counts = mem_array(n_scopes + 1, sizeof *counts);
 
     LIST_EACH (it, &rt->hosts) {
         const struct host *h = CONTAINER_OF(it, struct host, link);
 
-        n[h->health] += !h->type->is_singleton;
+        if (h->block != NULL && !h->type->is_singleton)
+            counts[controller_of(h->block->scope)->number].n[h->health]++;
     }
-    header(out, "alloy_component_controller_running_components", "gauge", "Total number of running components.");
-    for (int i = 0; i <= HEALTH_EXITED; i++)
-        if (n[i] != 0 || i == HEALTH_HEALTHY || i == HEALTH_UNHEALTHY)
+    for (size_t i = 1; i < n_scopes; i++) {
+        const struct config_scope *scope = rt->config->scopes[i];
+
+        if (scope->kind == SCOPE_INSTANCE)
+            counts[controller_of(scope->outer)->number].n[scope->is_pending ? HEALTH_UNKNOWN : HEALTH_HEALTHY]++;
+    }
+    return counts;
+}
+
+static void write_running(struct buf *out, struct slice path, const struct counts *counts)
+{
+    size_t cut = path.len;
+
+    while (cut > 0 && path.ptr[cut - 1] != '/')
+        cut--;
+    for (int i = 0; i < HEALTHS; i++)
+        if (counts->n[i] != 0 || i == HEALTH_HEALTHY || i == HEALTH_UNHEALTHY)
             buf_printf(out,
-                       "alloy_component_controller_running_components{controller_id=\"\",controller_path=\"/\","
+                       "alloy_component_controller_running_components{controller_id=\"%.*s\",controller_path=\"/%.*s\","
                        "health_type=\"%s\"} %zu\n",
-                       health_name((enum health)i), n[i]);
+                       SLICE_ARG(slice_from(path, cut)), SLICE_ARG(slice_head(path, cut > 0 ? cut - 1 : 0)),
+                       health_name((enum health)i), counts->n[i]);
+}
+
+static void write_controller(struct runtime *rt, struct buf *out)
+{
+    size_t n_scopes = rt->config == NULL ? 0 : rt->config->n_scopes;
+    struct counts *counts = count_health(rt, n_scopes);
+
+    header(out, "alloy_component_controller_running_components", "gauge", "Total number of running components.");
+    write_running(out, slice_str(""), &counts[0]);
+    for (size_t i = 1; i < n_scopes; i++) {
+        const struct config_scope *scope = rt->config->scopes[i];
+
+        if (scope->kind != SCOPE_IMPORT && !scope->is_unmeasured)
+            write_running(out, scope->path, &counts[i]);
+    }
+    mem_free(counts);
     header(out, "alloy_component_controller_evaluating", "gauge",
            "Tracks if the controller is currently in the middle of a graph evaluation");
     buf_printf(out, "alloy_component_controller_evaluating{controller_id=\"\",controller_path=\"/\"} %d\n",

@@ -60,7 +60,8 @@ static void refuse(const struct endpoint_cfg *cfg, const struct transport *trans
 enum code sink_add(struct sink *s, struct endpoint_cfg *cfg, struct slice name, struct slice url, size_t n_planned,
                    const struct transport *take_transport, struct error *err)
 {
-    const struct metric_label labels[] = {{"component_id", host_id(s->host)}, {"component_path", "/"}};
+    const struct metric_label labels[] = {{"component_id", host_local_id(s->host)},
+                                          {"component_path", host_path(s->host)}};
     struct delivery_env env;
     char *id;
 

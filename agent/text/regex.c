@@ -4,6 +4,7 @@
 #include "agent/base/mem.h"
 #include "agent/text/regex_int.h"
 #include "agent/text/utf8.h"
+#include <stdio.h>
 
 enum { MAX_SPANS = LIMIT_REGEX_GROUPS + 1, BYTES_PER_INSTRUCTION = 32 };
 
@@ -83,16 +84,41 @@ static bool take_name(void *self, int group, const char *name, size_t len)
     return true;
 }
 
+/* What an engineer may have meant, behind RE2's words. */
+static void add_advice(char *reason, size_t size)
+{
+    static const struct {
+        const char *reason, *advice;
+    } known[] = {
+        {"missing )", "every \"(\" needs its \")\", one that is meant itself is written [(]"},
+        {"unexpected )", "one that is meant itself is written [)]"},
+        {"missing ]", "every \"[\" needs its \"]\""},
+        {"no argument for repetition operator", "one that is meant itself stands in brackets: [*] [+] [?]"},
+        {"invalid perl operator", "RE2 has no look-ahead and no look-behind"},
+    };
+    size_t len = strlen(reason);
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strncmp(reason, known[i].reason, strlen(known[i].reason)) == 0)
+            (void)snprintf(reason + len, size - len, "; %s", known[i].advice);
+    }
+}
+
 static enum code compile_program(struct regex *r, struct slice pattern, enum regex_flags flags, struct error *err)
 {
     struct buf text;
     char reason[256] = "";
     enum regex_status status;
+    size_t len;
 
     buf_init(&text, 2 * LIMIT_REGEX_PATTERN_BYTES);
     rewrite(pattern, &text);
     status = regex_program_new(&r->program, text.len != 0 ? text.ptr : "", text.len, (flags & REGEX_PROMETHEUS) != 0,
                                LIMIT_REGEX_BYTES, reason, sizeof reason);
+    len = strlen(reason);
+    if (text.len != 0 && len > text.len + 2 && memcmp(reason + len - text.len, text.ptr, text.len) == 0)
+        reason[len - text.len - 2] = '\0'; /* "missing ): " and all of the pattern, which is named anyway */
+    add_advice(reason, sizeof reason);
     buf_release(&text);
     switch (status) {
     case REGEX_STATUS_OK:

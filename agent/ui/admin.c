@@ -2,12 +2,20 @@
 #include "agent/base/limits.h"
 #include "agent/base/mem.h"
 #include "agent/io/http_server.h"
+#include "agent/ui/api.h"
+#include "agent/ui/auth.h"
+#include "agent/ui/live.h"
 #include "agent/ui/page.h"
+#include "agent/ui/redact.h"
+#include "agent/ui/support.h"
 
 struct admin {
     struct admin_options options;
     struct http_server *server;
-    char *api;  /* "/api/v0/web/components" below the prefix; owned */
+    struct auth *auth;
+    struct live *live;
+    struct page *page;
+    char *api;  /* "/api/v0/web" below the prefix; owned */
     char *root; /* the page's path: the prefix; owned */
 };
 
@@ -15,29 +23,6 @@ struct reload {
     struct admin *admin;
     struct http_call *call;
 };
-
-static void reply_buf(struct http_call *call, int status, const char *media_type, struct buf *take)
-{
-    const struct http_header headers[] = {
-        {SLICE_LIT("X-Content-Type-Options"), SLICE_LIT("nosniff"), false},
-        {SLICE_LIT("X-Frame-Options"), SLICE_LIT("DENY"), false},
-        {SLICE_LIT("Content-Security-Policy"), SLICE_LIT("default-src 'none'; style-src 'unsafe-inline'"), false},
-        {SLICE_LIT("Cache-Control"), SLICE_LIT("no-store"), false},
-    };
-    struct http_reply reply = {.status = status,
-                               .media_type = slice_str(media_type),
-                               .headers = headers,
-                               .n_headers = sizeof headers / sizeof headers[0]};
-
-    if (take->is_full) {
-        buf_release(take);
-        http_reply_text(call, 500, "the answer is too large");
-        return;
-    }
-    reply.body.len = take->len;
-    reply.take_body = buf_take(take, &reply.body.len);
-    http_reply(call, &reply);
-}
 
 /* "host", "host:port" and "[::1]:port" without the port. */
 static struct slice host_name(struct slice host)
@@ -82,7 +67,7 @@ static void get_metrics(struct admin *a, struct http_call *call)
 
     buf_init(&page, LIMIT_METRICS_PAGE_BYTES);
     runtime_write_metrics(a->options.runtime, &page);
-    reply_buf(call, 200, "text/plain; version=0.0.4; charset=utf-8", &page);
+    reply_buf(call, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, &page);
 }
 
 static void get_ready(struct admin *a, struct http_call *call)
@@ -106,8 +91,21 @@ static void get_healthy(struct admin *a, struct http_call *call)
         buf_printf(&text, "unhealthy components: %.*s\n", SLICE_ARG(buf_slice(&names)));
     if (a->options.note != NULL)
         buf_printf(&text, "%s\n", a->options.note);
-    reply_buf(call, names.len == 0 ? 200 : 500, "text/plain; charset=utf-8", &text);
+    reply_buf(call, names.len == 0 ? 200 : 500, "text/plain; charset=utf-8", NULL, &text);
     buf_release(&names);
+}
+
+/* Diagnostics quote the lines they are about. */
+static void add_masked(struct runtime *rt, const struct diags *diags, struct buf *out)
+{
+    struct redactor *redactor = redactor_new(rt);
+    struct buf plain;
+
+    buf_init(&plain, LIMIT_METRICS_PAGE_BYTES);
+    diags_print(&plain, diags, false);
+    redact(redactor, buf_slice(&plain), out);
+    buf_release(&plain);
+    redactor_free(redactor);
 }
 
 static void reloaded(void *ctx, const struct load_result *result)
@@ -124,9 +122,9 @@ static void reloaded(void *ctx, const struct load_result *result)
                    result->n_components, result->n_added, result->n_updated, result->n_replaced, result->n_removed);
     } else {
         buf_add_str(&text, "the configuration was not loaded, the old one goes on:\n");
-        diags_print(&text, result->diags, false);
+        add_masked(a->options.runtime, result->diags, &text);
     }
-    reply_buf(r->call, result->is_ok ? 200 : 400, "text/plain; charset=utf-8", &text);
+    reply_buf(r->call, result->is_ok ? 200 : 400, "text/plain; charset=utf-8", NULL, &text);
     mem_free(r);
 }
 
@@ -154,28 +152,6 @@ static void do_reload(struct admin *a, struct http_call *call)
     loop_post(loops_control(a->options.loops), reload_on_loop, r);
 }
 
-static void get_components(struct admin *a, struct http_call *call)
-{
-    struct buf json;
-
-    buf_init(&json, LIMIT_METRICS_PAGE_BYTES);
-    runtime_write_components(a->options.runtime, &json);
-    reply_buf(call, 200, "application/json", &json);
-}
-
-static void get_component(struct admin *a, struct http_call *call, struct slice id)
-{
-    struct buf json;
-
-    buf_init(&json, LIMIT_METRICS_PAGE_BYTES);
-    if (runtime_write_component(a->options.runtime, id, &json)) {
-        reply_buf(call, 200, "application/json", &json);
-        return;
-    }
-    buf_release(&json);
-    http_reply_text(call, 404, "there is no such component");
-}
-
 static void get_component_metrics(struct admin *a, struct http_call *call, struct slice id)
 {
     struct error err = {0};
@@ -185,7 +161,7 @@ static void get_component_metrics(struct admin *a, struct http_call *call, struc
     buf_init(&page, LIMIT_METRICS_PAGE_BYTES);
     rc = runtime_scrape(a->options.runtime, id, &page, &err);
     if (rc == OK) {
-        reply_buf(call, 200, "text/plain; version=0.0.4; charset=utf-8", &page);
+        reply_buf(call, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, &page);
         return;
     }
     buf_release(&page);
@@ -198,29 +174,105 @@ static void get_page(struct admin *a, struct http_call *call)
 
     buf_init(&page, LIMIT_METRICS_PAGE_BYTES);
     page_write(a->options.runtime, a->api, &page);
-    reply_buf(call, 200, "text/html; charset=utf-8", &page);
+    reply_buf(call, 200, "text/html; charset=utf-8", page_policy(a->page), &page);
+}
+
+static void redirect(struct http_call *call, struct slice to)
+{
+    const struct http_header headers[] = {{SLICE_LIT("Location"), to, false}};
+
+    http_reply(call, &(struct http_reply){.status = 302, .headers = headers, .n_headers = 1});
+}
+
+static void get_support(struct admin *a, struct http_call *call)
+{
+    const struct support_options options = {.runtime = a->options.runtime, .flags = a->options.flags};
+    const struct http_header headers[] = {
+        {SLICE_LIT("Content-Disposition"), SLICE_LIT("attachment; filename=\"hyagent-support-bundle.zip\""), false},
+        {SLICE_LIT("X-Content-Type-Options"), SLICE_LIT("nosniff"), false},
+        {SLICE_LIT("Cache-Control"), SLICE_LIT("no-store"), false},
+    };
+    struct http_reply reply = {
+        .status = 200, .media_type = SLICE_LIT("application/zip"), .headers = headers, .n_headers = 3};
+    struct error err = {0};
+    struct buf zip;
+
+    if (a->options.is_support_disabled) {
+        http_reply_text(call, 404, "the support bundle is switched off by --server.http.disable-support-bundle");
+        return;
+    }
+    buf_init(&zip, LIMIT_SUPPORT_BYTES);
+    if (support_write(&options, &zip, &err) != OK) {
+        buf_release(&zip);
+        http_reply_text(call, 500, err.text);
+        return;
+    }
+    reply.body.len = zip.len;
+    reply.take_body = buf_take(&zip, &reply.body.len);
+    http_reply(call, &reply);
+}
+
+/* What a component serves itself: exporters their metrics. */
+static void get_own(struct admin *a, struct http_call *call, struct slice path)
+{
+    const struct slice metrics = SLICE_LIT("/metrics");
+
+    if (slice_ends(path, metrics) && path.len > metrics.len)
+        get_component_metrics(a, call, slice_head(path, path.len - metrics.len));
+    else
+        http_reply_text(call, 404, "components serve /api/v0/component/ID/metrics, nothing else");
+}
+
+/* Where Alloy's page has a component, ours has it too. */
+static void get_component_page(struct admin *a, struct http_call *call, struct slice id)
+{
+    char *to = mem_printf("%s#c=%.*s", a->root, SLICE_ARG(id));
+
+    redirect(call, slice_str(to));
+    mem_free(to);
+}
+
+/* Paths below the prefix. */
+static void page_paths(struct admin *a, struct http_call *call, struct slice path)
+{
+    struct slice root = slice_str(a->root), below = slice_from(path, root.len);
+    const struct slice component = SLICE_LIT("component/");
+
+    if (slice_eq_str(path, "/") || slice_eq(path, slice_head(root, root.len - 1)))
+        redirect(call, root);
+    else if (!slice_starts(path, root))
+        http_reply_text(call, 404, "there is no such page");
+    else if (slice_eq_str(below, "graph") || slice_eq_str(below, "clustering"))
+        redirect(call, root);
+    else if (slice_starts(below, component) && below.len > component.len)
+        get_component_page(a, call, slice_from(below, component.len));
+    else
+        http_reply_text(call, 404, "there is no such page");
 }
 
 /* Paths that only those who are allowed may ask for. */
 static void guarded(struct admin *a, struct http_call *call, struct slice path)
 {
-    const struct slice own = SLICE_LIT("/api/v0/component/"), metrics = SLICE_LIT("/metrics");
+    const struct slice own = SLICE_LIT("/api/v0/component/");
     struct slice api = slice_str(a->api);
 
     if (!is_allowed(a, call))
         http_reply_text(call, 403, "only from this machine, or by a Host named in --server.http.allowed-hosts");
     else if (slice_eq_str(path, "/-/reload"))
         do_reload(a, call);
-    else if (slice_eq(path, api))
-        get_components(a, call);
-    else if (slice_starts(path, api) && path.len > api.len + 1 && path.ptr[api.len] == '/')
-        get_component(a, call, slice_from(path, api.len + 1));
-    else if (slice_starts(path, own) && slice_ends(path, metrics) && path.len > own.len + metrics.len)
-        get_component_metrics(a, call, slice_from(slice_head(path, path.len - metrics.len), own.len));
-    else if (slice_eq_str(path, a->root) || slice_eq_str(path, "/"))
+    else if (slice_eq_str(path, "/-/support"))
+        get_support(a, call);
+    else if (slice_starts(path, api) && path.len > api.len && path.ptr[api.len] == '/')
+        api_answer(a->options.runtime, a->live, call, slice_from(path, api.len));
+    else if (slice_starts(path, own) && path.len > own.len)
+        get_own(a, call, slice_from(path, own.len));
+    else if (slice_starts(path, SLICE_LIT("/debug/pprof")))
+        http_reply_text(call, 404,
+                        "hyagent is no Go program, it has no pprof; use perf or gdb with build/hyagent.debug");
+    else if (slice_eq_str(path, a->root))
         get_page(a, call);
     else
-        http_reply_text(call, 404, "there is no such page");
+        page_paths(a, call, path);
 }
 
 static void on_request(void *self, struct http_call *call)
@@ -229,6 +281,8 @@ static void on_request(void *self, struct http_call *call)
     struct slice method = http_call_method(call), path = http_call_path(call);
     bool is_get = slice_eq_str(method, "GET") || slice_eq_str(method, "HEAD");
 
+    if (!auth_check(a->auth, call))
+        return;
     if (!is_get && !(slice_eq_str(method, "POST") && slice_eq_str(path, "/-/reload")))
         http_reply_text(call, 405, "only GET (and POST for /-/reload)");
     else if (slice_eq_str(path, "/metrics"))
@@ -254,9 +308,12 @@ enum code admin_start(struct admin **out, const struct admin_options *options, s
 
     *out = NULL;
     a->options = *options;
+    a->auth = auth_new();
+    a->live = live_new(options->runtime, options->loops);
+    a->page = page_new();
     while (prefix.len > 0 && prefix.ptr[prefix.len - 1] == '/')
         prefix.len--;
-    a->api = mem_printf("%.*s/api/v0/web/components", SLICE_ARG(prefix));
+    a->api = mem_printf("%.*s/api/v0/web", SLICE_ARG(prefix));
     a->root = mem_printf("%.*s/", SLICE_ARG(prefix));
     if (http_server_start(&a->server, &server, &handler, err) != OK) {
         admin_free(a);
@@ -271,11 +328,29 @@ uint16_t admin_port(const struct admin *a)
     return http_server_port(a->server);
 }
 
+static enum code apply_http(void *self, const struct http_settings *settings, struct error *err)
+{
+    struct admin *a = self;
+    enum code rc = settings->sealed == NULL ? http_server_set_tls(a->server, settings->tls, err) : OK;
+
+    if (rc == OK)
+        auth_set(a->auth, settings);
+    return rc;
+}
+
+struct admin_link admin_link(struct admin *a)
+{
+    return (struct admin_link){.self = a, .apply_http = apply_http};
+}
+
 void admin_free(struct admin *a)
 {
     if (a == NULL)
         return;
     http_server_free(a->server);
+    live_free(a->live);
+    page_free(a->page);
+    auth_free(a->auth);
     mem_free(a->root);
     mem_free(a->api);
     mem_free(a);

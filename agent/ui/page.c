@@ -1,16 +1,61 @@
 #include "agent/ui/page.h"
+#include "agent/base/mem.h"
+#include "agent/text/base64.h"
+#include "agent/text/digest.h"
+#include "agent/ui/page_files.h"
 
-static const char head[] =
-    "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>hyagent</title>\n"
-    "<meta name=\"viewport\" content=\"width=device-width\">\n<style>\n"
-    "body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#222}\n"
-    "table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.4em .6em;border-bottom:1px solid #ddd;"
-    "vertical-align:top}\n"
-    ".healthy{color:#176b2c}.unhealthy,.exited{color:#b3261e;font-weight:600}.unknown{color:#666}\n"
-    "pre{white-space:pre-wrap;word-break:break-all;margin:0;font-size:13px}\n"
-    "@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}td,th{border-color:#444}"
-    ".healthy{color:#6fcf86}.unhealthy,.exited{color:#ff8a80}a{color:#8ab4f8}}\n"
-    "</style></head><body>\n<h1>hyagent " HYAGENT_VERSION "</h1>\n";
+struct page {
+    char *policy; /* owned */
+};
+
+static struct slice style(void)
+{
+    return slice_make(page_css, page_css_len);
+}
+
+static struct slice script(void)
+{
+    return slice_make(page_js, page_js_len);
+}
+
+static void add_hash(struct buf *out, struct slice text)
+{
+    uint8_t digest[DIGEST_BYTES];
+
+    digest_sha256(text, slice_str(""), digest);
+    buf_add_str(out, "'sha256-");
+    base64_encode(out, slice_make(digest, sizeof digest));
+    buf_add_char(out, '\'');
+}
+
+struct page *page_new(void)
+{
+    struct page *p = mem_zalloc(sizeof *p);
+    struct buf policy;
+    size_t len;
+
+    buf_init(&policy, 1024);
+    buf_add_str(&policy, "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
+                         "frame-ancestors 'none'; style-src ");
+    add_hash(&policy, style());
+    buf_add_str(&policy, "; script-src ");
+    add_hash(&policy, script());
+    p->policy = buf_take(&policy, &len);
+    return p;
+}
+
+void page_free(struct page *p)
+{
+    if (p == NULL)
+        return;
+    mem_free(p->policy);
+    mem_free(p);
+}
+
+const char *page_policy(const struct page *p)
+{
+    return p->policy;
+}
 
 void html_escape(struct buf *out, struct slice s)
 {
@@ -37,39 +82,40 @@ void html_escape(struct buf *out, struct slice s)
     }
 }
 
-struct page {
+struct listing {
     struct buf *out;
     const char *api;
 };
 
 static void write_row(void *ctx, const struct component_row *row)
 {
-    const struct page *p = ctx;
+    const struct listing *list = ctx;
 
-    buf_add_str(p->out, "<tr><td><a href=\"");
-    html_escape(p->out, slice_str(p->api));
-    buf_add_char(p->out, '/');
-    html_escape(p->out, slice_str(row->id));
-    buf_add_str(p->out, "\">");
-    html_escape(p->out, slice_str(row->id));
-    buf_printf(p->out, "</a></td><td class=\"%s\">%s</td><td>", health_name(row->health), health_name(row->health));
-    html_escape(p->out, slice_str(row->message));
-    buf_add_str(p->out, "</td><td><details><summary>arguments and exports</summary><pre>");
-    html_escape(p->out, row->arguments);
-    buf_add_str(p->out, "\n");
-    html_escape(p->out, row->exports);
-    buf_add_str(p->out, "</pre></details></td></tr>\n");
+    buf_add_str(list->out, "<tr><td><a href=\"");
+    html_escape(list->out, slice_str(list->api));
+    buf_add_str(list->out, "/components/");
+    html_escape(list->out, slice_str(row->id));
+    buf_add_str(list->out, "\">");
+    html_escape(list->out, slice_str(row->id));
+    buf_printf(list->out, "</a></td><td>%s</td><td>", health_name(row->health));
+    html_escape(list->out, slice_str(row->message));
+    buf_add_str(list->out, "</td></tr>\n");
 }
 
 void page_write(struct runtime *rt, const char *api, struct buf *out)
 {
-    struct page page = {.out = out, .api = api};
+    struct listing list = {.out = out, .api = api};
 
-    buf_add_str(out, head);
-    buf_add_str(out, "<p><a href=\"/metrics\">metrics</a> · <a href=\"/-/healthy\">health</a> · <a href=\"");
-    html_escape(out, slice_str(api));
-    buf_add_str(out, "\">components as JSON</a></p>\n"
-                     "<table><tr><th>component</th><th>health</th><th></th><th></th></tr>\n");
-    runtime_each_component(rt, write_row, &page);
-    buf_add_str(out, "</table>\n</body></html>\n");
+    buf_add_str(out,
+                "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>hyagent</title>\n"
+                "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+                "<meta name=\"color-scheme\" content=\"light dark\">\n<link rel=\"icon\" href=\"data:,\">\n<style>");
+    buf_add(out, style());
+    buf_add_str(out, "</style></head><body>\n");
+    buf_add(out, slice_make(page_html, page_html_len));
+    buf_add_str(out, "<noscript><table><tr><th>component</th><th>health</th><th></th></tr>\n");
+    runtime_each_component(rt, write_row, &list);
+    buf_add_str(out, "</table></noscript>\n<script>");
+    buf_add(out, script());
+    buf_add_str(out, "</script></body></html>\n");
 }

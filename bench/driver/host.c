@@ -116,6 +116,17 @@ const char *host_id(const struct host *h)
     return h->id;
 }
 
+const char *host_path(const struct host *h)
+{
+    (void)h;
+    return "/";
+}
+
+const char *host_local_id(const struct host *h)
+{
+    return h->id;
+}
+
 /* There is no loop: one that posts to it has no place in a single-threaded count. */
 struct loops *host_loops(const struct host *h)
 {

@@ -186,7 +186,7 @@ static void push(void *self, struct otlp_batch *take)
 {
     struct component *c = self;
 
-    if (!receiver_has_tap())
+    if (!tap_is_printing())
         print(c, take);
     metric_add(c->sent[take->signal], take->n_items);
     ledger_out(c->receiver.ledger, take->n_items); /* their way ends here: accepted */

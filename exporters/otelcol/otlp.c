@@ -146,7 +146,7 @@ static enum code validate(const void *args, struct river_problems *problems)
         return river_problem(problems, "client", "auth: %s cannot authenticate clients", a->client.auth->id);
     if (!slice_eq_str(name, "round_robin") && !slice_eq_str(name, "pick_first") && name.len != 0)
         return river_problem(problems, "client", "balancer_name must be round_robin or pick_first");
-    return OK;
+    return otel_grpc_tls_check(a->client.tls.min_version, a->client.tls.max_version, problems);
 }
 
 static const struct river_block args_block = {.name = "otelcol.exporter.otlp",

@@ -89,8 +89,9 @@ def test_shipped_pipelines_are_valid_and_formatted(ctx):
     found = sorted((ctx.repo / "pipelines").rglob("*.river"))
     assert {p.name for p in found} >= {"default.river", "quickstart.river", "kubernetes.river"}
     for path in found:
-        code, _, err = ctx.hyagent("validate", path)
-        assert code == 0, f"{path.name}: {err}"
+        if not path.name.endswith("_test.river"):  # those are for hyagent test
+            code, _, err = ctx.hyagent("validate", path)
+            assert code == 0, f"{path.name}: {err}"
         code, _, err = ctx.hyagent("fmt", "-t", path)
         assert code == 0, f"{path.name} is not formatted: {err}"
 

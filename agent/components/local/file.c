@@ -6,31 +6,24 @@
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/io/file.h"
-#include "agent/io/watch.h"
 #include "agent/runtime/component.h"
+#include "agent/runtime/file_detector.h"
 #include "agent/text/utf8.h"
 #include <stddef.h>
 
-enum detector { DETECT_FSNOTIFY, DETECT_POLL };
-enum { SETTLE_MS = 50 }; /* a writer's several steps are one change */
-
 struct args {
     struct slice filename;
-    int detector;
+    int detector; /* enum file_detector_kind */
     int64_t poll_frequency_ns;
     bool is_secret;
 };
 
 struct component {
     struct host *host;
-    struct loop *loop; /* the control loop */
-    char *path;        /* owned */
-    char *folder;      /* owned: a replaced file is seen there */
+    char *path; /* owned */
     bool is_secret, is_broken;
-    uint64_t poll_ms;
-    struct timer *timer, *settle;
-    struct watcher *watcher; /* NULL: polling only */
-    struct watch *watch;
+    struct file_detector *detector; /* owned */
+    struct metric *accessed;
 };
 
 /* What was exported last stays while the file cannot be read. */
@@ -46,6 +39,7 @@ static enum code export_content(struct component *c, struct error *err)
     if (rc == OK && !utf8_is_valid(buf_slice(&text)))
         rc = error_set(err, INVALID, "%s is not UTF-8", c->path);
     if (rc == OK) {
+        metric_set(c->accessed, (double)clock_wall_ns(host_clock(c->host)) / NS_PER_S);
         host_export(c->host, "content", value_optional_secret(buf_slice(&text), c->is_secret));
         host_set_health(c->host, HEALTH_HEALTHY, "read file");
         if (c->is_broken)
@@ -62,59 +56,22 @@ static enum code export_content(struct component *c, struct error *err)
     return rc;
 }
 
-static void on_timer(void *arg)
+static void on_changed(void *arg)
 {
-    struct component *c = arg;
     struct error err = {0};
 
-    timer_start(c->timer, c->poll_ms, 0);
-    if (export_content(c, &err) != OK)
+    if (export_content(arg, &err) != OK)
         return; /* said there */
-}
-
-static void on_watch(void *arg, unsigned events, struct slice name)
-{
-    struct component *c = arg;
-
-    (void)events;
-    (void)name;
-    timer_start(c->settle, SETTLE_MS, 0);
-}
-
-static void release(struct component *c)
-{
-    watch_free(c->watch);
-    watcher_free(c->watcher);
-    timer_free(c->timer);
-    timer_free(c->settle);
-    mem_free(c->path);
-    mem_free(c->folder);
 }
 
 static void set_up(struct component *c, const struct args *a)
 {
-    struct error err = {0};
-    char *slash;
-
+    file_detector_free(c->detector);
+    mem_free(c->path);
     c->path = mem_strndup(a->filename);
-    c->folder = mem_strdup(c->path);
-    slash = strrchr(c->folder, '/');
-    if (slash == NULL)
-        memcpy(c->folder, ".", c->folder[0] != '\0' ? 2 : 1);
-    else
-        slash[slash == c->folder ? 1 : 0] = '\0';
     c->is_secret = a->is_secret;
-    c->poll_ms = (uint64_t)(a->poll_frequency_ns / NS_PER_MS);
-    c->timer = timer_new(c->loop, on_timer, c);
-    c->settle = timer_new(c->loop, on_timer, c);
-    timer_start(c->timer, c->poll_ms, 0);
-    if (a->detector != DETECT_FSNOTIFY)
-        return;
-    if (watcher_new(&c->watcher, c->loop, &err) != OK)
-        log_warn(host_id(c->host), "the file is looked at every poll_frequency only", log_str("err", err.text),
-                 log_str("do", "raise fs.inotify.max_user_instances"));
-    else
-        c->watch = watch_new(c->watcher, c->folder, on_watch, c);
+    c->detector = file_detector_new(c->host, (enum file_detector_kind)a->detector, a->filename, a->poll_frequency_ns,
+                                    on_changed, c);
 }
 
 static enum code create(void **out, struct host *host, const void *args, struct error *err)
@@ -124,11 +81,12 @@ static enum code create(void **out, struct host *host, const void *args, struct 
 
     (void)err;
     c->host = host;
-    c->loop = loops_control(host_loops(host));
+    c->accessed = host_gauge(host, "local_file_timestamp_last_accessed_unix_seconds",
+                             "When the file was last read well, in seconds since 1970.", NULL, 0);
     set_up(c, args);
-    if (export_content(c, &why) != OK)
-        host_export(host, "content", value_optional_secret(SLICE_LIT(""), c->is_secret));
     *out = c;
+    if (export_content(c, &why) != OK)
+        return OK; /* unhealthy, and it keeps watching; what uses the content waits */
     return OK;
 }
 
@@ -138,8 +96,6 @@ static enum code update(void *self, const void *args, struct error *err)
     struct error why = {0};
 
     (void)err;
-    release(c);
-    *c = (struct component){.host = c->host, .loop = c->loop, .is_broken = c->is_broken};
     set_up(c, args);
     if (export_content(c, &why) != OK)
         return OK; /* unhealthy, and it keeps watching */
@@ -148,12 +104,15 @@ static enum code update(void *self, const void *args, struct error *err)
 
 static void close_component(void *self, loop_fn done, void *arg)
 {
-    release(self);
-    mem_free(self);
+    struct component *c = self;
+
+    file_detector_free(c->detector);
+    metric_unref(c->accessed);
+    mem_free(c->path);
+    mem_free(c);
     done(arg);
 }
 
-static const struct river_enum detectors[] = {{"fsnotify", DETECT_FSNOTIFY}, {"poll", DETECT_POLL}, {NULL, 0}};
 static const struct river_field fields[] = {
     {.name = "filename",
      .kind = RIVER_STRING,
@@ -164,7 +123,7 @@ static const struct river_field fields[] = {
      .kind = RIVER_ENUM,
      .offset = offsetof(struct args, detector),
      .def = "\"fsnotify\"",
-     .choices = detectors,
+     .choices = file_detector_kinds,
      .doc = "How changes are seen: fsnotify (inotify, and polling) or poll."},
     {.name = "poll_frequency",
      .kind = RIVER_DURATION,
@@ -183,8 +142,13 @@ static const struct river_field fields[] = {
 static const struct river_block args_block = {
     .name = "local.file", .fields = fields, .size = sizeof(struct args), .doc = "A file's content."};
 
+static bool exports_secrets(const void *args)
+{
+    return ((const struct args *)args)->is_secret;
+}
+
 static const struct component_export exports[] = {
-    {"content", "secret", "The file's content."},
+    {"content", "optional(secret)", "The file's content."},
     {0},
 };
 
@@ -194,7 +158,9 @@ const struct component_type component_local_file = {
     .doc = "Exports a file's content, again whenever it changes.",
     .args = &args_block,
     .exports = exports,
+    .exports_late = true,
     .create = create,
     .update = update,
     .close = close_component,
+    .exports_secrets = exports_secrets,
 };

@@ -56,7 +56,7 @@ static void push(void *self, struct log_batch *take)
 {
     struct component *c = self;
 
-    if (!receiver_has_tap() && take->n != 0)
+    if (!tap_is_printing() && take->n != 0)
         print(c, take);
     metric_add(c->received, take->n);
     ledger_out(c->receiver.ledger, take->n); /* its way ends here: accepted */

@@ -2,6 +2,7 @@
 #include "agent/base/mem.h"
 #include "agent/runtime/component.h"
 #include "agent/runtime/relabel_args.h"
+#include "agent/runtime/trace.h"
 #include <stddef.h>
 
 struct args {
@@ -53,6 +54,10 @@ static void push(void *self, struct log_batch *take)
         batch_unref(&take->base);
         return;
     }
+    if (tracer_get() != NULL)
+        for (uint32_t i = 0; i < n; i++)
+            trace_rules(tracer_get(), c->receiver.owner, c->rules, b->base.labels[b->entries[i].labels],
+                        b->entries[i].ts_ns, b->entries[i].line);
     map = arena_try_array(&b->base.arena, b->base.n_labels, sizeof *map);
     keep = arena_try_array(&b->base.arena, n, 1);
     if (n != 0 && (map == NULL || keep == NULL || relabel_sets(c, b, map) != OK)) {

@@ -1,4 +1,5 @@
 /* otelcol.exporter.loki: OTLP log records become Loki entries. */
+#include "agent/base/clock.h"
 #include "agent/base/log.h"
 #include "agent/base/mem.h"
 #include "agent/model/otlp_to_loki.h"
@@ -40,7 +41,7 @@ static void push(void *self, struct otlp_batch *take)
         refuse(c, take, SETTLED_REJECTED, DROP_UNSUPPORTED, "this exporter takes logs only");
         return;
     }
-    rc = otlp_to_loki(take, c->receiver.owner, &entries, &result, &err);
+    rc = otlp_to_loki(take, c->receiver.owner, clock_wall_ns(host_clock(c->host)), &entries, &result, &err);
     if (rc != OK) {
         refuse(c, take, rc == NOMEM ? SETTLED_ABANDONED : SETTLED_REJECTED, rc == NOMEM ? DROP_MEMORY : DROP_CORRUPT,
                err.text);

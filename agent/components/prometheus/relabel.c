@@ -3,6 +3,7 @@
 #include "agent/base/mem.h"
 #include "agent/runtime/component.h"
 #include "agent/runtime/relabel_args.h"
+#include "agent/runtime/trace.h"
 #include <pthread.h>
 #include <stddef.h>
 
@@ -102,6 +103,10 @@ static void push(void *self, struct sample_batch *take)
         batch_unref(&take->base);
         return;
     }
+    if (tracer_get() != NULL)
+        for (uint32_t i = 0; i < n; i++)
+            trace_rules(tracer_get(), c->receiver.owner, c->rules, b->samples[i].labels,
+                        b->samples[i].ts_ms * (int64_t)1000000, (struct slice){0});
     keep = arena_try_array(&b->base.arena, n, 1);
     for (uint32_t i = 0; i < n && rc == OK; i++) {
         bool is_hit;

@@ -12,7 +12,7 @@ struct tenant_series {
 
 struct loki_metrics {
     struct metrics *registry;
-    char *component, *host;
+    char *component, *path, *host; /* owned */
     struct map
         tenants; /* struct tenant_series; at most one more than tenants have queues: "" then stands for the rest */
     struct map durations; /* histograms by status code */
@@ -28,7 +28,7 @@ static size_t label_set(const struct loki_metrics *m, struct metric_label *out, 
     size_t n = 0;
 
     out[n++] = (struct metric_label){"component_id", m->component};
-    out[n++] = (struct metric_label){"component_path", "/"};
+    out[n++] = (struct metric_label){"component_path", m->path};
     out[n++] = (struct metric_label){"host", m->host};
     if (name != NULL)
         out[n++] = (struct metric_label){name, value};
@@ -162,6 +162,7 @@ static void free_metrics(void *ctx)
     map_release(&m->durations, free_histogram);
     metric_unref(m->encoded_bytes);
     mem_free(m->component);
+    mem_free(m->path);
     mem_free(m->host);
     mem_free(m);
 }
@@ -173,7 +174,8 @@ struct endpoint_observer loki_observer(struct host *host, struct slice url)
     struct slice none = {0};
 
     m->registry = host_metrics(host);
-    m->component = mem_strdup(host_id(host));
+    m->component = mem_strdup(host_local_id(host));
+    m->path = mem_strdup(host_path(host));
     m->host = sink_host_of(url);
     map_init(&m->tenants, 0);
     map_init(&m->durations, 0);

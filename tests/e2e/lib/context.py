@@ -8,12 +8,15 @@ import traceback
 from pathlib import Path
 
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
 class Skip(Exception):
     pass
 
 
 def e2e(needs=(), timeout=30):
-    """Declares a test: what it needs (docker, prometheus, node_exporter, sdk, node, loki, tempo) and its seconds."""
+    """Declares a test: what it needs (docker, prometheus, node_exporter, sdk, node, loki, tempo, chromium) and its seconds."""
 
     def mark(function):
         function.needs, function.timeout = tuple(needs), timeout
@@ -127,6 +130,8 @@ def missing(need, build):
         return None if (Path(build) / "e2e/node/node_modules").is_dir() else "run tests/e2e/prepare"
     if need in ("loki", "tempo"):
         return None if peer(need) else f"no {need} in $HY_PEERS"
+    if need == "chromium":
+        return None if any(map(shutil.which, BROWSERS)) else "chromium is not installed"
     if need == "release":
         return None  # run.py answers: --release was given or not
     raise ValueError(f"unknown need {need}")

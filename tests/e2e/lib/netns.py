@@ -1,4 +1,5 @@
-"""A network namespace for this test process: loopback up, and a second address on it that is not loopback."""
+"""A network namespace for this test process: loopback up, and a second address on it that is not loopback. And a mount
+namespace with its own /etc/resolv.conf."""
 
 import ctypes
 import fcntl
@@ -7,6 +8,8 @@ import socket
 import struct
 
 CLONE_NEWNET = 0x40000000
+CLONE_NEWNS = 0x00020000
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 OTHER = "192.0.2.1"  # TEST-NET-1, never routed
 
 
@@ -25,3 +28,14 @@ def enter():
         ioctl(0x8914, b"lo", struct.pack("h", 0x1 | 0x40))  # SIOCSIFFLAGS: up, running
         ioctl(0x8916, b"lo:1", address(OTHER))  # SIOCSIFADDR
     return True
+
+
+def own_resolver(text, folder):
+    """After enter(): /etc/resolv.conf holds text, for this process and what it starts. False: it cannot be had."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    path = folder / "resolv.conf"
+    path.write_text(text)
+    if libc.unshare(CLONE_NEWNS) != 0 or libc.mount(b"none", b"/", None, MS_REC | MS_PRIVATE, None) != 0:
+        return False
+    target = os.path.realpath("/etc/resolv.conf")
+    return os.path.exists(target) and libc.mount(os.fsencode(path), os.fsencode(target), None, MS_BIND, None) == 0

@@ -55,9 +55,13 @@ static void run_stages(enum code (*build)(struct pipeline *, const void *, struc
     BUG_ON(atomic_load(&ledger.held) != 0);
     BUG_ON(sums.in != sums.out + atomic_load(&ledger.merged));
     batch_unref(&b->base);
-    for (size_t i = 0; i < p.n; i++)
+    for (size_t i = 0; i < p.n; i++) {
         p.ops[i].release(p.ops[i].self);
+        mem_free(p.about[i].reason);
+    }
     mem_free(p.ops);
+    mem_free(p.about);
+    mem_free(p.next_reason);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

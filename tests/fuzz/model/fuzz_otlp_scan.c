@@ -43,7 +43,7 @@ static void convert(const struct otlp_batch *b)
         BUG_ON(prom.samples != samples->n);
         batch_unref(&samples->base);
     }
-    if (b->signal == OTLP_LOGS && otlp_to_loki(b, "fuzz", &entries, &loki, NULL) == OK) {
+    if (b->signal == OTLP_LOGS && otlp_to_loki(b, "fuzz", 1, &entries, &loki, NULL) == OK) {
         BUG_ON(entries->n + loki.dropped_invalid != b->n_items);
         batch_unref(&entries->base);
     }

@@ -192,6 +192,55 @@ static void rooms_are_traced_by_name(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void keep_copy(void *self, const struct log_line *line)
+{
+    struct buf *to = self;
+
+    (void)buf_printf(to, "%s:%d:%.*s\n", line->component != NULL ? line->component : "-", (int)line->level,
+                     SLICE_ARG(slice_from(line->text, slice_find_slice(line->text, SLICE_LIT("msg=")))));
+}
+
+static void a_copy_gets_what_was_kept_and_what_comes(void **state)
+{
+    struct buf copy;
+
+    (void)state;
+    buf_init(&copy, 4096);
+    log_info(NULL, "before keeping");
+    log_keep(1024);
+    log_info(NULL, "kept");
+    log_set_copy(keep_copy, &copy, true);
+    log_warn("loki.write.x", "copied");
+    log_set_copy(NULL, NULL, false);
+    log_info(NULL, "after");
+    log_keep(0);
+    (void)buf_add_char(&copy, '\0');
+    assert_string_equal(copy.ptr, "-:1:msg=kept\nloki.write.x:2:msg=copied\n");
+    buf_release(&copy);
+}
+
+static void the_kept_end_of_the_log_is_bounded(void **state)
+{
+    struct buf kept;
+
+    (void)state;
+    buf_init(&kept, 1 << 20);
+    log_keep(500);
+    for (int i = 0; i < 100; i++)
+        log_info(NULL, "line", log_int("n", i));
+    log_write_kept(&kept);
+    assert_in_range(kept.len, 300, 520);
+    (void)buf_add_char(&kept, '\0');
+    assert_null(strstr(kept.ptr, "n=90\n"));
+    assert_non_null(strstr(kept.ptr, "n=98\n"));
+    assert_non_null(strstr(kept.ptr, "n=99\n"));
+    log_keep(0);
+    buf_reset(&kept);
+    log_write_kept(&kept);
+    assert_int_equal(kept.len, 0);
+    buf_release(&kept);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +254,8 @@ int main(int argc, char **argv)
         TEST(many_causes_do_not_hold_each_other_back),
         TEST(a_huge_value_is_cut),
         TEST(rooms_are_traced_by_name),
+        cmocka_unit_test_setup_teardown(a_copy_gets_what_was_kept_and_what_comes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_kept_end_of_the_log_is_bounded, set_up, tear_down),
     };
 
     if (argc > 1)

@@ -47,9 +47,9 @@ static const struct {
     {{"--config"}, INVALID, "--config needs a value"},
     {{"--confg=x"}, INVALID, "did you mean --config?"},
     {{"x", "--cluster.enabled"}, INVALID, "--cluster.enabled is refused: hyagent has no clustering yet"},
-    {{"x", "--cluster.join-addresses=a"}, INVALID, "is refused"},
+    {{"x", "--cluster.join-addresses=a"}, OK, ""},
     {{"x", "--config.extra-args=-a"}, INVALID, "is refused"},
-    {{"x", "--config.format=promtail"}, INVALID, "\"promtail\" is none of alloy"},
+    {{"x", "--config.format=promtail"}, INVALID, "\"promtail\" is not alloy: only Alloy's language is read"},
     {{"x", "--stability.level=beta"}, INVALID, "\"beta\" is none of generally-available, public-preview, experimental"},
     {{"x", "--memory.limit=much"}, INVALID, "--memory.limit"},
     {{"x", "--shutdown.timeout=8"}, INVALID, "--shutdown.timeout"},
@@ -68,6 +68,74 @@ static void command_lines_are_taken_or_refused_in_words(void **state)
 
         if (rc != rows[i].want || strstr(err.text, rows[i].error) == NULL)
             fail_msg("row %zu: %s \"%s\"", i, code_name(rc), err.text);
+    }
+}
+
+/* Every flag of Alloy 1.12's `run`, with a value it takes there. */
+static void no_flag_of_alloy_is_unknown(void **state)
+{
+    static const char *const flags[] = {
+        "--server.http.listen-addr=127.0.0.1:12345",
+        "--server.http.memory-addr=alloy.internal:12345",
+        "--server.http.ui-path-prefix=/",
+        "--server.http.enable-pprof=true",
+        "--server.http.disable-support-bundle=false",
+        "--cluster.enabled=false",
+        "--cluster.node-name=a",
+        "--cluster.advertise-address=a:1",
+        "--cluster.join-addresses=a",
+        "--cluster.discover-peers=x",
+        "--cluster.advertise-interfaces=eth0,en0",
+        "--cluster.rejoin-interval=60s",
+        "--cluster.max-join-peers=5",
+        "--cluster.name=c",
+        "--cluster.enable-tls=false",
+        "--cluster.tls-ca-path=/x",
+        "--cluster.tls-cert-path=/x",
+        "--cluster.tls-key-path=/x",
+        "--cluster.tls-server-name=x",
+        "--cluster.wait-for-size=0",
+        "--cluster.wait-timeout=0",
+        "--config.format=alloy",
+        "--config.bypass-conversion-errors=false",
+        "--config.extra-args=-x",
+        "--disable-reporting=true",
+        "--storage.path=data-alloy/",
+        "--stability.level=generally-available",
+        "--feature.community-components.enabled=false",
+        "--windows.priority=normal",
+        "--feature.component-shutdown-deadline=10m",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        const char *const words[] = {"x.alloy", flags[i], NULL};
+        struct run_args args;
+        struct error err = {0};
+
+        if (parse(&args, "alloy", words, &err) != OK && strstr(err.text, " is refused: ") == NULL)
+            fail_msg("%s: %s", flags[i], err.text);
+    }
+}
+
+static void switches_are_written_as_go_takes_them(void **state)
+{
+    static const struct {
+        const char *flag;
+        enum code want;
+    } switches[] = {
+        {"--cluster.enabled=0", OK},      {"--cluster.enabled=F", OK},       {"--cluster.enabled=False", OK},
+        {"--cluster.enabled=1", INVALID}, {"--cluster.enabled=no", INVALID}, {"--no-cluster.enabled", OK},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof switches / sizeof switches[0]; i++) {
+        const char *const words[] = {"x.alloy", switches[i].flag, NULL};
+        struct run_args args;
+        struct error err = {0};
+
+        if (parse(&args, "hyagent", words, &err) != switches[i].want)
+            fail_msg("%s: %s", switches[i].flag, err.text);
     }
 }
 
@@ -122,6 +190,8 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(command_lines_are_taken_or_refused_in_words),
+        cmocka_unit_test(no_flag_of_alloy_is_unknown),
+        cmocka_unit_test(switches_are_written_as_go_takes_them),
         cmocka_unit_test(values_arrive),
         cmocka_unit_test(called_as_alloy_it_keeps_its_data_where_alloy_does),
         cmocka_unit_test(the_environment_gives_the_memory_limit_and_the_flag_wins),

@@ -1,4 +1,5 @@
 /* Walks the list of all components: names, documentation, tables. */
+#include "agent/cli/catalog.h"
 #include "agent/cli/registry.h"
 #include "agent/runtime/alloy_names.h"
 #include "agent/runtime/config_blocks.h"
@@ -37,6 +38,8 @@ static void check(const struct component_type *type)
         fail_msg("%s lacks create or close", type->name);
     if (type->args == NULL || river_block_check(type->args, &err) != OK)
         fail_msg("%s: %s", type->name, err.text);
+    if (type->is_source != (type->recovers != RECOVERS_UNSAID))
+        fail_msg("%s: a source says what it recovers at a restart, and only a source does", type->name);
     if ((type->give_state == NULL) != (type->take_state == NULL))
         fail_msg("%s gives state that it does not take", type->name);
     for (size_t i = 0; type->exports != NULL && type->exports[i].name != NULL; i++)
@@ -78,6 +81,41 @@ static void alloys_names_are_sorted(void **state)
     assert_null(alloy_name_find(SLICE_LIT("loki.writ")));
 }
 
+static bool has_page(struct slice name)
+{
+    return catalog_find(name).type != NULL;
+}
+
+/* Whoever is told to use something else must find it. */
+static void what_to_use_instead_exists(void **state)
+{
+    static const char *const not_ours[] = {"host.id", "imjournal", NULL};
+
+    (void)state;
+    for (size_t i = 0; alloy_name_at(i) != NULL; i++) {
+        const struct alloy_name *alloy = alloy_name_at(i);
+        struct slice word, rest = slice_str(alloy->instead);
+
+        if (has_page(slice_str(alloy->name)) != (alloy->instead == NULL))
+            fail_msg("%s: say what to use instead exactly when hyagent lacks it", alloy->name);
+        while (rest.len > 0) {
+            bool is_ours = true;
+
+            (void)slice_cut(rest, ' ', &word, &rest);
+            while (word.len > 0 && strchr(",:;()", word.ptr[word.len - 1]) != NULL)
+                word.len--;
+            if (slice_find(word, '.') == word.len || slice_find(word, '/') != word.len || word.ptr[0] == '-')
+                continue;
+            for (size_t k = 0; not_ours[k] != NULL; k++)
+                is_ours = is_ours && !slice_eq_str(word, not_ours[k]);
+            if (slice_starts(word, SLICE_LIT("stage.")))
+                word = SLICE_LIT("loki.process");
+            if (is_ours && !has_page(word))
+                fail_msg("%s: \"%.*s\" is nothing hyagent has", alloy->name, SLICE_ARG(word));
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -86,6 +124,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_table_is_whole_and_documented),
         cmocka_unit_test(defaults_decode),
         cmocka_unit_test(alloys_names_are_sorted),
+        cmocka_unit_test(what_to_use_instead_exists),
     };
 
     if (argc > 1)

@@ -1,6 +1,7 @@
 /* One readable line per item, which cannot drive a terminal. */
 #include "agent/base/mem.h"
 #include "agent/cli/tap.h"
+#include "agent/model/batch_lines.h"
 #include "agent/model/pbwire.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,6 +110,38 @@ static void an_otlp_log_record_shows_time_service_and_body(void **state)
     buf_release(&bytes);
 }
 
+static bool take_two(void *ctx, struct slice line)
+{
+    struct buf *all = ctx;
+
+    buf_add(all, slice_head(line, 60));
+    buf_printf(all, " (%zu)\n", line.len);
+    return all->len < 100;
+}
+
+static void a_listener_gets_the_head_of_long_lines_until_it_has_enough(void **state)
+{
+    struct log_batch *b = log_batch_new();
+    uint32_t labels = batch_take_labels(&b->base, labels_ref(labels_empty()));
+    struct buf scratch, all;
+    char *text = mem_zalloc(100000);
+
+    (void)state;
+    memset(text, 'x', 100000);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(log_batch_add(b, labels, 1767225600123000000, slice_make(text, 100000), NULL, 0), OK);
+    buf_init(&scratch, 8192);
+    buf_init(&all, 8192);
+    batch_each_line(&scratch, &b->base, take_two, &all);
+    buf_add_char(&all, '\0');
+    assert_string_equal(all.ptr, "log    2026-01-01T00:00:00.123Z {} xxxxxxxxxxxxxxxxxxxxxxxxx (2083)\n"
+                                 "log    2026-01-01T00:00:00.123Z {} xxxxxxxxxxxxxxxxxxxxxxxxx (2083)\n");
+    buf_release(&scratch);
+    buf_release(&all);
+    mem_free(text);
+    batch_unref(&b->base);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +149,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_sample_shows_name_labels_and_value),
         cmocka_unit_test(a_span_shows_name_trace_and_service),
         cmocka_unit_test(an_otlp_log_record_shows_time_service_and_body),
+        cmocka_unit_test(a_listener_gets_the_head_of_long_lines_until_it_has_enough),
     };
 
     if (argc > 1)

@@ -52,6 +52,7 @@ static struct bench {
     struct fanout *source[3];     /* of the fake sources, by enum receiver_kind */
     struct ledger *ledger[3];
     struct host *host[3];
+    struct host *sink[3]; /* of the fake sinks, likewise */
 } bench;
 
 /* --- clock
@@ -176,6 +177,7 @@ static enum code bench_sink(void **out, struct host *host, enum receiver_kind ki
     struct bench_component *c = mem_zalloc(sizeof *c);
 
     c->host = host;
+    bench.sink[kind] = host;
     c->receiver = (struct receiver){.kind = kind, .is_sink = true, .self = c};
     if (kind == RECEIVES_LOGS)
         c->receiver.push.logs = bench_logs;

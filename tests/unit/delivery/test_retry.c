@@ -157,6 +157,7 @@ static void backoff_doubles_to_its_maximum_and_jitter_takes_at_most_half(void **
     assert_int_equal(retry_backoff_ms(1, 500, 300000, 2, 0), 500);
     assert_int_equal(retry_backoff_ms(4, 500, 300000, 2, 0), 4000);
     assert_int_equal(retry_backoff_ms(3, 1000, 300000, 1.5, 0), 2250);
+    assert_int_equal(retry_backoff_ms(1000000000, 500, 300000, 1, 0), 500); /* OpenTelemetry's way to say: always */
     assert_int_equal(retry_backoff_ms(100, 500, 300000, 2, 0), 300000);
     assert_int_equal(retry_backoff_ms(1, 0, 0, 2, 7), 1); /* never zero: no spinning */
     for (uint64_t random = 0; random < 5000; random++) {

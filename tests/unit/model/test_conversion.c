@@ -325,7 +325,7 @@ static void log_records_become_entries_as_in_the_collector(void **state)
         struct error err = {0};
         struct buf labels;
 
-        assert_int_equal(otlp_to_loki(in, "conv", &out, &result, &err), OK);
+        assert_int_equal(otlp_to_loki(in, "conv", 1, &out, &result, &err), OK);
         assert_int_equal(out->n, 1);
         assert_int_equal(out->entries[0].ts_ns, 7);
         labels_text(out->base.labels[out->entries[0].labels], &labels);
@@ -352,7 +352,7 @@ static void an_unknown_format_drops_the_record_alone(void **state)
     struct error err = {0};
 
     (void)state;
-    assert_int_equal(otlp_to_loki(in, "conv", &out, &result, &err), OK);
+    assert_int_equal(otlp_to_loki(in, "conv", 1, &out, &result, &err), OK);
     assert_int_equal(result.dropped_invalid, 1);
     assert_int_equal(out->n, 1);
     assert_true(out->entries[0].ts_ns > 0);

@@ -291,13 +291,13 @@ static struct edge_list *edges(struct sink *a, struct sink *b)
     return edge_list_new(to, b != NULL ? 2 : 1);
 }
 
-static unsigned n_tapped;
-
-static void tap(void *ctx, const struct receiver *to, const struct batch *b)
+static void count_tapped(void *ctx, const struct fanout *from, const struct receiver *to, const struct batch *b)
 {
-    (void)ctx;
-    (void)to;
-    n_tapped += batch_items(b);
+    unsigned *n = ctx;
+
+    assert_string_equal(from->owner, "source");
+    assert_non_null(to->owner);
+    *n += batch_items(b);
 }
 
 static void fan_out_owes_for_every_further_receiver(void **state)
@@ -306,17 +306,25 @@ static void fan_out_owes_for_every_further_receiver(void **state)
     struct fanout f;
     struct sink a, b;
     struct seen seen = {0};
+    unsigned n_first = 0, n_second = 0;
+    struct tap first = {.see = count_tapped, .ctx = &n_first, .is_printing = true};
+    struct tap second = {.see = count_tapped, .ctx = &n_second};
 
     (void)state;
     sink_init(&a, "a");
     sink_init(&b, "b");
     fanout_init(&f, "source", &ledger);
     assert_null(fanout_swap(&f, edges(&a, &b)));
-    n_tapped = 0;
-    receiver_set_tap(tap, NULL);
+    tap_add(&first);
+    tap_add(&second);
+    assert_true(tap_is_printing());
     fanout_push_logs(&f, lines(ticket_new(5, false, note, &seen), 5));
-    receiver_set_tap(NULL, NULL);
-    assert_int_equal(n_tapped, 10);
+    tap_remove(&first);
+    tap_remove(&first); /* again is fine */
+    assert_false(tap_is_printing());
+    assert_int_equal(n_first, 10); /* five over each edge */
+    assert_int_equal(n_second, 10);
+    tap_remove(&second);
     assert_ptr_equal(a.got[0], b.got[0]);
     assert_int_equal(ledger.out, 5);
     assert_int_equal(a.ledger.in, 5);

@@ -7,10 +7,12 @@
 #include <stdint.h>
 /* cmocka needs the four above */
 #include <cmocka.h>
+#include <stdio.h>
 
 struct auth {
     struct slice username;
-    struct river_secret password;
+    struct river_secret password, pin;
+    struct river_secret_map answers;
 };
 
 struct tls {
@@ -70,6 +72,8 @@ static const struct river_field auth_fields[] = {
      .flags = RIVER_REQUIRED,
      .offset = offsetof(struct auth, password),
      .doc = "Password."},
+    {.name = "pin", .kind = RIVER_SECRET, .offset = offsetof(struct auth, pin), .doc = "Pin."},
+    {.name = "answers", .kind = RIVER_SECRET_MAP, .offset = offsetof(struct auth, answers), .doc = "Answers."},
     RIVER_FIELDS_END,
 };
 static const struct river_block auth_block = {.name = "basic_auth", .fields = auth_fields, .size = sizeof(struct auth)};
@@ -366,13 +370,13 @@ struct problem {
 static void problems_are_reported_where_they_are(void **state)
 {
     static const struct problem rows[] = {
-        {"mode = \"on\"", 1, 1, "argument \"forward_to\" is missing in test.component", NULL},
+        {"mode = \"on\"", 1, 1, "argument \"forward_to\" is missing in test.component", "write forward_to = [...]"},
         {"forward_to = []\nmod = \"on\"", 2, 1, "unknown argument \"mod\" in test.component", "did you mean \"mode\"?"},
         {"forward_to = []\nendpont \"x\" { }", 2, 1, "unknown block \"endpont\"", "did you mean \"endpoint\"?"},
         {"forward_to = []\nstage.kep { }", 2, 1, "unknown block \"stage.kep\"", "did you mean \"stage.keep\"?"},
         {"forward_to = []\nstage.gone { }", 2, 1, "\"stage.gone\" is not supported", "not built"},
         {"forward_to = []\nforward_to = []", 2, 1, "\"forward_to\" is given twice", "first in line 1"},
-        {"forward_to = []\nmode { }", 2, 1, "\"mode\" is an argument, not a block", "write mode = ..."},
+        {"forward_to = []\nmode { }", 2, 1, "\"mode\" is an argument, not a block", "write mode = \"...\""},
         {"forward_to = []\nendpoint = 1", 2, 1, "\"endpoint\" is a block, not an argument", "write endpoint { ... }"},
         {"forward_to = []\nmode = \"of\"", 2, 8, "\"of\" is none of \"off\", \"on\"", NULL},
         {"forward_to = [consumer]", 1, 15, "expected loki.LogsReceiver, got otelcol.Consumer", NULL},
@@ -381,17 +385,33 @@ static void problems_are_reported_where_they_are(void **state)
         {"forward_to = []\ntargets = [{a = \"x\"}, {b = []}]", 2, 28, "expected a string, got a list", NULL},
         {"forward_to = []\ncount = \"-1.5\"", 2, 9, "expected a number, got a string", NULL},
         {"forward_to = []\ncount = 1.5", 2, 9, "expected a whole number", NULL},
-        {"forward_to = []\nnames = [secret]", 2, 10, "convert.nonsensitive", NULL},
-        {"forward_to = []\nnames = \"a\"", 2, 9, "expected a list of strings, got a string", NULL},
+        {"forward_to = []\nnames = [secret]", 2, 10, "expected a string, got a secret",
+         "write convert.nonsensitive(...) around it; it is then shown on pages and in logs"},
+        {"forward_to = []\nnames = \"a\"", 2, 9, "expected a list of strings, got a string",
+         "a list is written in brackets: names = [\"...\"]"},
+        {"forward_to = receiver", 1, 14, "expected a list, got loki.LogsReceiver",
+         "a list is written in brackets: forward_to = [...]"},
+        {"forward_to = [\"receiver\"]", 1, 15, "expected loki.LogsReceiver, got a string",
+         "a reference is written without quotes"},
+        {"forward_to = []\nlabels = [\"a\"]", 2, 10, "expected an object of strings, got a list",
+         "an object is written in braces: labels = {key = \"...\"}"},
+        {"forward_to = []\nurl = \"x\"", 2, 1, "unknown argument \"url\" in test.component",
+         "it belongs into the block endpoint { ... }"},
+        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\tforward_to = []\n}", 4, 2,
+         "unknown argument \"forward_to\" in endpoint", "it belongs into test.component, outside of endpoint { ... }"},
         {"forward_to = []\nratio = 1", 2, 1, "\"ratio\" is experimental", NULL},
         {"forward_to = []\nendpoint { url = \"x\" }", 2, 1, "needs a label", NULL},
         {"forward_to = []\nstage.keep \"x\" { }", 2, 12, "has no label", NULL},
-        {"forward_to = []\nendpoint \"x\" { }", 2, 1, "argument \"url\" is missing in endpoint", NULL},
+        {"forward_to = []\nendpoint \"x\" { }", 2, 1, "argument \"url\" is missing in endpoint", "write url = \"...\""},
         {"forward_to = []\nendpoint \"x\" { url = \"\" }", 2, 22, "must not be empty", NULL},
         {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\twal = \"x\"\n}", 4, 2, "\"wal\" is not supported",
          "hyagent has a spool of its own"},
-        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttimeout = \"5\"\n}", 4, 12, "\"5\" is no duration", NULL},
-        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttimeout = 5\n}", 4, 12, "expected a duration", NULL},
+        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttimeout = \"5\"\n}", 4, 12, "\"5\" is no duration",
+         "a unit is missing: \"5s\" is in seconds"},
+        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttimeout = \"7d\"\n}", 4, 12, "\"7d\" is no duration",
+         "there is no unit for days: write \"168h\""},
+        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttimeout = 5\n}", 4, 12, "expected a duration",
+         "a duration has a unit and stands in quotes: \"5s\""},
         {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttimeout = \"1us\"\n}", 4, 12, "must be at least 1ms",
          NULL},
         {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\ttls { }\n\ttls { }\n}", 5, 2, "\"tls\" is given twice",
@@ -420,6 +440,80 @@ static void problems_are_reported_where_they_are(void **state)
         release(f);
     }
     assert_int_equal(bad, 0);
+}
+
+static void the_page_names_the_table(void **state)
+{
+    static const struct {
+        const char *in, *page;
+    } rows[] = {
+        {"mode = \"on\"", "test.component#arguments"},
+        {"forward_to = [nothing]", "test.component#arguments"},
+        {"forward_to = []\nendpoint \"x\" { }", "test.component#endpoint"},
+        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\tbasic_auth {\n\t\tpassword = []\n\t}\n}",
+         "test.component#endpoint.basic_auth"},
+        {"forward_to = []\nstage.match {\n\tselector = \"s\"\n\tstage.keep {\n\t\tnope = 1\n\t}\n}",
+         "test.component#stage.match.stage.keep"},
+        {"forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\tproxy_url = \"p\"\n\tbasic_auth {\n\t\tpassword = "
+         "\"x\"\n\t\tusername = \"u\"\n\t}\n}",
+         "test.component#endpoint"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture *f = decode(rows[i].in, 0);
+
+        assert_int_equal(f->diags.n, 1);
+        assert_string_equal(f->diags.items[0].page, rows[i].page);
+        release(f);
+    }
+}
+
+static void no_line_shows_what_the_table_calls_secret(void **state)
+{
+    /* None of the names sounds like a secret: only the table knows. */
+    static const char *const rows[] = {
+        "pin = [\"hunter2\"]",
+        "pin = nothing + \"hunter2\"",
+        "pin = \"hunter2\" + nothing",
+        "pin = (nothing(\"hunter2\"))",
+        "pim = \"hunter2\"",
+        "answers = {who = \"hunter2\", what = true}",
+        "answers = {\n\t\t\twho = nothing + \"hunter2\",\n\t\t}",
+        "answers = {who = [\n\t\t\t`hunter2\n`, nothing]}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        char text[256];
+        struct fixture *f;
+        struct buf out;
+
+        snprintf(text, sizeof text, "forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\tbasic_auth {\n\t\t%s\n\t}\n}",
+                 rows[i]);
+        f = decode(text, 0);
+        assert_true(f->diags.n_errors > 0);
+        river_hide_secrets(&f->diags, &table, &f->file->body);
+        buf_init(&out, 65536);
+        diags_print(&out, &f->diags, false);
+        if (slice_find_slice(buf_slice(&out), SLICE_LIT("hunter2")) != out.len)
+            fail_msg("%s is shown:\n%.*s", rows[i], (int)out.len, out.ptr);
+        buf_release(&out);
+        release(f);
+    }
+}
+
+static void the_name_of_an_environment_variable_is_shown(void **state)
+{
+    struct fixture *f = decode("forward_to = []\nendpoint \"x\" {\n\turl = \"u\"\n\tbasic_auth {\n\t\tpassword = "
+                               "sys.env(\"HYAGENT_UNSET_PASSWORD\")\n\t}\n}",
+                               0);
+
+    (void)state;
+    assert_int_equal(f->diags.n, 1);
+    river_hide_secrets(&f->diags, &table, &f->file->body);
+    assert_string_equal(f->diags.items[0].excerpt, "\t\tpassword = sys.env(\"HYAGENT_UNSET_PASSWORD\")");
+    release(f);
 }
 
 static void all_problems_of_a_block_are_reported(void **state)
@@ -529,6 +623,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(everything_lands_in_its_field),
         cmocka_unit_test(nothing_decoded_points_into_the_tree),
         cmocka_unit_test(problems_are_reported_where_they_are),
+        cmocka_unit_test(the_page_names_the_table),
+        cmocka_unit_test(no_line_shows_what_the_table_calls_secret),
+        cmocka_unit_test(the_name_of_an_environment_variable_is_shown),
         cmocka_unit_test(all_problems_of_a_block_are_reported),
         cmocka_unit_test(an_argument_without_effect_is_a_warning),
         cmocka_unit_test(equal_bodies_give_equal_values),

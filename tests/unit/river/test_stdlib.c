@@ -78,6 +78,7 @@ static void strings(void **state)
     static const struct row rows[] = {
         {"string.join([\"a\", 1, \"b\"], \"-\")", "\"a-1-b\""},
         {"string.join([], \"-\")", "\"\""},
+        {"string.join(null, \"-\")", "\"\""},
         {"string.replace(\"a.b.c\", \".\", \"/\")", "\"a/b/c\""},
         {"string.replace(\"abc\", \"\", \"-\")", "\"-a-b-c-\""},
         {"string.split(\"a,b,,c\", \",\")", "[\"a\",\"b\",\"\",\"c\"]"},
@@ -137,6 +138,14 @@ static void format_is_gos_sprintf(void **state)
         {"string.format(\"%99999999d\", 1)", "\"%!(NOVERB)%!(EXTRA int=1)\""},
         {"string.format(\"%+.3d|%x\", 7, -255)", "\"+007|-ff\""},
         {"string.format(\"no verbs\")", "\"no verbs\""},
+        {"string.format(\"%#v|%#v|%#q\", [1, \"a\", null], {b = 1.5}, \"x\")",
+         "\"[]interface {}{1, \\\"a\\\", interface {}(nil)}|map[string]interface {}{\\\"b\\\":1.5}|`x`\""},
+        {"string.format(\"%#g|%#.3x|%#o|%O|%#O\", 1.5, 1.5, 8, 8, 8)", "\"1.50000|0x1.800p+00|010|0o10|0o010\""},
+        {"string.format(\"%w|%w\", [1], 1)", "\"%!w([]interface {}=[1])|%!w(int=1)\""},
+        {"string.format(\"%[3]v|%s\", 1, 2, 3)", "\"3|%!s(MISSING)\""}, /* reordered: nothing is extra */
+        {"string.format(\"%.*d|%-*d|\", -1, 5, 4, 6)", "\"%!(BADPREC)5|6   |\""},
+        {"string.format(\"%T|%.2T\", null, 1)", "\"<nil>|in\""},
+        {"string.format(\"%b\", -1e-308)", "\"-2024022533073106p-1074\""},
         {"format(\"%s\", \"old\")", "\"old\""},
     };
 
@@ -154,6 +163,11 @@ static void encodings(void **state)
         {"encoding.to_json({b = 1.0, a = \"<x>&\", n = null, f = 1e21})",
          "\"{\\\"a\\\":\\\"\\\\u003cx\\\\u003e\\\\u0026\\\",\\\"b\\\":1,\\\"f\\\":1e+21,\\\"n\\\":null}\""},
         {"encoding.from_base64(\"aGVsbG8=\")", "\"hello\""},
+        {"encoding.from_base64(\"aGVs\\nbG8=\\n\")", "\"hello\""}, /* line ends are skipped */
+        {"encoding.from_base64(\"aGVsbG9=\")", "\"hello\""},         /* bits left over are ignored */
+        {"encoding.from_yaml(\"a: 1\\nb: [x, 1.5, true, ~]\")", "{\"a\":1,\"b\":[\"x\",1.5,true,null]}"},
+        {"string.format(\"%T %T\", yaml_decode(\"1\"), yaml_decode(\"1.0\"))", "\"int float64\""},
+        {"encoding.from_yaml(\"18446744073709551615\")", "18446744073709551615"},
         {"base64_decode(\"aGk=\")", "\"hi\""},
         {"encoding.to_base64(\"\\xfb\\xff?\")", "\"+/8/\""},
         {"encoding.to_URLbase64(\"\\xfb\\xff?\")", "\"-_8_\""},
@@ -163,13 +177,15 @@ static void encodings(void **state)
     };
     static const struct row errors[] = {
         {"encoding.from_json(\"{\")", "json"},
-        {"encoding.from_yaml(\"a: 1\")", "does not read YAML"},
-        {"yaml_decode(\"a: 1\")", "does not read YAML"},
+        {"encoding.from_yaml(\"a: [\")", "yaml: line 2, column 1"},
+        {"encoding.from_base64(\"aGk\")", "padding"},
+        {"encoding.to_json([1])", "must be an object"},
+        {"convert.nonsensitive(1)", "must be a secret or a string"},
         {"encoding.from_base64(\"a\")", "base64"},
         {"encoding.from_base64(\"-_8_\")", "bad character"},
         {"encoding.url_decode(\"%zz\")", "invalid URL escape \"%zz\""},
         {"encoding.url_decode(\"%2\")", "invalid URL escape \"%2\""},
-        {"encoding.to_json(12)", "must be an object or a list"},
+        {"encoding.to_json(12)", "must be an object, not a number"},
         {"encoding.to_json({a = coalesce})", "cannot be written as JSON"},
     };
 
@@ -246,6 +262,26 @@ static void json_path_finds_what_its_model_finds(void **state)
         {PATH("$['a-b']"), "[1]"},
         {PATH("$.nope"), "[]"},
         {PATH("$.store.book[5]"), "[]"},
+        {PATH("$.store.book[?(@.p - 1 > 10)].t"), "[\"B\"]"},
+        {PATH("$.store.book[?(@.p * 2 == 16)].t"), "[\"C\"]"},
+        {PATH("$.store.book[?(@.isbn empty false)].t"), "[\"B\"]"},
+        {PATH("$.store.book[?(@.isbn has false)].t"), "[\"A\",\"C\"]"},
+        {PATH("$.store.book[?(@.isbn exists true)].t"), "[\"B\"]"},
+        {PATH("$.store.book[?length(@.t) == 1].t"), "[\"A\",\"B\",\"C\"]"},
+        {PATH("$.store.book[?count(@.*) == 4].t"), "[\"B\"]"},
+        {PATH("$.store.book[?match(@.t, '[AB]')].t"), "[\"A\",\"B\"]"},
+        {PATH("$.store.book[?search(@.c, 'f')].t"), "[\"B\",\"C\"]"},
+        {PATH("$.store.book[?(@.c == 'r' || @.p == 12 && @.t == 'B')].t"), "[\"B\"]"},
+        {PATH("$.store.book[?($.store.bike.p > @.p)].t"), "[\"A\",\"B\",\"C\"]"},
+        {PATH("$.store.book[2:0:-1].t"), "[\"C\",\"B\"]"},
+        {PATH("$.store.book[ 0 , 'x' ].t"), "[\"A\"]"},
+        {PATH("$.store.book[0 : 2].t"), "[\"A\",\"B\"]"},
+        {PATH("$[?(@ == null)]"), "[null]"},
+        {PATH("$[?(@ == Nothing)]"), "[]"},
+        {PATH("$.store.book[?(@.p in [8.95, 12])].t"), "[\"A\",\"B\"]"},
+        {PATH("$.store.book[?(@.t ~= 'C')].t"), "[\"C\"]"},
+        {PATH("$.store[?(@.*.isbn == '1')][0].t"), "[\"A\"]"},
+        {PATH("$['\\\\x61-b']"), "[1]"},
         {PATH(""), "[]"},
     };
     static const struct row errors[] = {

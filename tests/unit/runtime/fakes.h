@@ -576,7 +576,7 @@ static void *world_run(void *arg)
     return NULL;
 }
 
-static inline void world_begin(struct world *w, const char *storage_path)
+static inline void world_begin_at(struct world *w, const char *storage_path, enum stability stability)
 {
     struct error err = {0};
     struct runtime_options options;
@@ -587,6 +587,7 @@ static inline void world_begin(struct world *w, const char *storage_path)
     pthread_cond_init(&w->changed, NULL);
     assert_int_equal(loops_new(&w->loops, 2, &err), OK);
     options = (struct runtime_options){.types = fake_types,
+                                       .stability = stability,
                                        .loops = w->loops,
                                        .metrics = w->metrics,
                                        .clock = clock_system(),
@@ -596,6 +597,11 @@ static inline void world_begin(struct world *w, const char *storage_path)
                                        .queue_bytes = 1000};
     w->rt = runtime_new(&options);
     assert_int_equal(pthread_create(&w->thread, NULL, world_run, w), 0);
+}
+
+static inline void world_begin(struct world *w, const char *storage_path)
+{
+    world_begin_at(w, storage_path, STABILITY_GA);
 }
 
 static void world_call(void *arg)

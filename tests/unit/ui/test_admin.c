@@ -1,5 +1,6 @@
 /* The admin server over real sockets: pages, reload, who may ask for what (P-H9), escaping and masking. */
 #include "agent/ui/admin.h"
+#include "agent/ui/page.h"
 #include "tests/unit/runtime/fakes.h"
 #include <arpa/inet.h>
 #include <ifaddrs.h>
@@ -223,18 +224,31 @@ static void others_than_this_machine_need_an_allowed_host(void **state)
     end(&f);
 }
 
-static void the_page_escapes_what_it_shows(void **state)
+static void the_page_loads_nothing_and_is_safe_without_script(void **state)
 {
     struct fixture f;
 
     (void)state;
     begin(&f, "127.0.0.1:0");
-    assert_true(load(&f.w, "fake.sink \"a\" {\n\ttext = \"<script>alert('x')</script>&\"\n}\n"));
+    assert_true(load(&f.w, "fake.sink \"bad\" {\n\tfail = true\n}\nfake.sink \"a\" {\n}\n"));
     assert_int_equal(ask(&f, "GET /", host), 200);
-    assert_null(strstr(reply, "<script>"));
-    assert_non_null(strstr(reply, "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;"));
-    assert_non_null(strstr(reply, "Content-Security-Policy: default-src 'none'"));
+    assert_non_null(strstr(reply, "Content-Security-Policy: default-src 'none'; connect-src 'self'"));
+    assert_non_null(strstr(reply, "script-src 'sha256-"));
+    assert_null(strstr(reply, "unsafe-inline"));
+    assert_non_null(strstr(reply, "/api/v0/web/components/fake.sink.bad\">fake.sink.bad</a></td><td>unhealthy</td>"));
     end(&f);
+}
+
+static void text_is_escaped_for_html(void **state)
+{
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 1024);
+    html_escape(&out, SLICE_LIT("<script>alert('x')</script>&\""));
+    buf_add_char(&out, '\0');
+    assert_string_equal(out.ptr, "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&quot;");
+    buf_release(&out);
 }
 
 static const char *body_of(const char *text)
@@ -274,6 +288,17 @@ static const struct {
 } others[] = {
     {"GET /api/v0/web/components/fake.sink.none", 404},
     {"GET /nothing", 404},
+    {"GET /component/fake.value.v", 302},
+    {"GET /graph", 302},
+    {"GET /api/v0/web/peers", 200},
+    {"GET /api/v0/web/pipeline", 200},
+    {"GET /api/v0/web/modules/none/components", 404},
+    {"GET /api/v0/web/remotecfg/components", 200},
+    {"GET /api/v0/web/remotecfg/components/x", 404},
+    {"GET /api/v0/web/debug/fake.value.v", 403},
+    {"GET /api/v0/web/graph?window=61", 400},
+    {"GET /debug/pprof/", 404},
+    {"GET /-/support", 200},
     {"GET /api/v0/component/fake.value.v/metrics", 200},
     {"GET /api/v0/component/fake.none.v/metrics", 404},
     {"DELETE /metrics", 405},
@@ -291,6 +316,61 @@ static void other_requests_get_their_status(void **state)
     end(&f);
 }
 
+static void settings_of_the_http_block_are_applied_and_taken_back(void **state)
+{
+    struct slice paths[] = {SLICE_LIT("/metrics")};
+    struct http_settings settings = {.has_basic = true, .username = SLICE_LIT("me"), .password = SLICE_LIT("pass")};
+    struct error err = {0};
+    struct admin_link link;
+    struct fixture f;
+
+    (void)state;
+    begin(&f, "127.0.0.1:0");
+    link = admin_link(f.admin);
+    assert_int_equal(link.apply_http(link.self, &settings, &err), OK);
+    assert_int_equal(ask(&f, "GET /metrics", host), 401);
+    assert_non_null(strstr(reply, "WWW-Authenticate: Basic realm="));
+    assert_int_equal(ask(&f, "GET /metrics", "Host: a\r\nAuthorization: Basic bWU6cGFzcw==\r\n"), 200);
+    assert_int_equal(ask(&f, "GET /metrics", "Host: a\r\nAuthorization: basic bWU6cGFzcw==\r\n"), 200);
+    assert_int_equal(ask(&f, "GET /metrics", "Host: a\r\nAuthorization: Basic bWU6cGFzcz==\r\n"), 401);
+    assert_int_equal(ask(&f, "GET /metrics", "Host: a\r\nAuthorization: Basic ???\r\n"), 401);
+    assert_int_equal(ask(&f, "GET /metrics", "Host: a\r\nAuthorization: Bearer bWU6cGFzcw==\r\n"), 401);
+    settings.paths = (struct river_strings){paths, 1};
+    assert_int_equal(link.apply_http(link.self, &settings, &err), OK);
+    assert_int_equal(ask(&f, "GET /metrics", host), 200); /* all but these */
+    assert_int_equal(ask(&f, "GET /-/healthy", host), 401);
+    settings.authenticate_matching_paths = true;
+    assert_int_equal(link.apply_http(link.self, &settings, &err), OK);
+    assert_int_equal(ask(&f, "GET /metrics", host), 401);
+    assert_int_equal(ask(&f, "GET /-/healthy", host), 200);
+    settings = (struct http_settings){.sealed = "no certificate"};
+    assert_int_equal(link.apply_http(link.self, &settings, &err), OK);
+    assert_int_equal(ask(&f, "GET /metrics", host), 503);
+    assert_non_null(strstr(reply, "no certificate"));
+    assert_int_equal(ask(&f, "GET /-/healthy", host), 200);
+    settings = (struct http_settings){0};
+    assert_int_equal(link.apply_http(link.self, &settings, &err), OK);
+    assert_int_equal(ask(&f, "GET /metrics", host), 200);
+    end(&f);
+}
+
+static void a_certificate_that_cannot_be_had_changes_nothing(void **state)
+{
+    const struct tls_options tls = {.cert_file = SLICE_LIT("/nowhere/a"), .key_file = SLICE_LIT("/nowhere/b")};
+    const struct http_settings settings = {.tls = &tls, .has_basic = true};
+    struct error err = {0};
+    struct admin_link link;
+    struct fixture f;
+
+    (void)state;
+    begin(&f, "127.0.0.1:0");
+    link = admin_link(f.admin);
+    assert_int_equal(link.apply_http(link.self, &settings, &err), IO);
+    assert_non_null(strstr(err.text, "/nowhere/a"));
+    assert_int_equal(ask(&f, "GET /metrics", host), 200);
+    end(&f);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -300,9 +380,12 @@ int main(int argc, char **argv)
         cmocka_unit_test(reload_loads_the_file_and_says_what_changed),
         cmocka_unit_test(reload_refuses_what_a_foreign_page_sends),
         cmocka_unit_test(others_than_this_machine_need_an_allowed_host),
-        cmocka_unit_test(the_page_escapes_what_it_shows),
+        cmocka_unit_test(the_page_loads_nothing_and_is_safe_without_script),
+        cmocka_unit_test(text_is_escaped_for_html),
         cmocka_unit_test(the_api_lists_components_and_masks_secrets),
         cmocka_unit_test(other_requests_get_their_status),
+        cmocka_unit_test(settings_of_the_http_block_are_applied_and_taken_back),
+        cmocka_unit_test(a_certificate_that_cannot_be_had_changes_nothing),
     };
 
     if (argc > 1)

@@ -479,27 +479,22 @@ static const struct river_block match_block = {.name = "match",
 /* --- stages that are known and not built
  * ------------------------------------------------------------------------------ */
 
-static enum code refuse(const void *args, struct river_problems *problems)
-{
-    (void)args;
-    return river_problem(problems, NULL, "this stage is not built into hyagent yet");
-}
-#define NOT_BUILT(variable, word)                                                                                      \
+#define NOT_BUILT(variable, word, instead)                                                                             \
     static const struct river_block variable = {.name = word,                                                          \
                                                 .fields = no_fields,                                                   \
                                                 .size = sizeof(struct no_args),                                        \
-                                                .validate = refuse,                                                    \
-                                                .doc = "Not built yet: refused by name."}
-NOT_BUILT(eventlog_block, "eventlogmessage");
-NOT_BUILT(geoip_block, "geoip");
-NOT_BUILT(limit_block, "limit");
-NOT_BUILT(luhn_block, "luhn");
-NOT_BUILT(metrics_block, "metrics");
-NOT_BUILT(pack_block, "pack");
-NOT_BUILT(pattern_block, "pattern");
-NOT_BUILT(sampling_block, "sampling");
-NOT_BUILT(truncate_block, "truncate");
-NOT_BUILT(windowsevent_block, "windowsevent");
+                                                .flags = RIVER_REFUSED,                                                \
+                                                .doc = "Not built yet: " instead "."}
+NOT_BUILT(eventlog_block, "eventlogmessage", "take the message apart with stage.regex");
+NOT_BUILT(geoip_block, "geoip", "look addresses up where the lines are written, or in the dashboard");
+NOT_BUILT(limit_block, "limit", "drop what is too much with stage.drop, or set Loki's limits of the tenant");
+NOT_BUILT(luhn_block, "luhn", "replace the numbers with stage.replace");
+NOT_BUILT(metrics_block, "metrics", "count the lines with a recording rule of Loki's ruler");
+NOT_BUILT(pack_block, "pack", "keep the labels with stage.structured_metadata");
+NOT_BUILT(pattern_block, "pattern", "write the pattern as the expression of stage.regex");
+NOT_BUILT(sampling_block, "sampling", "drop lines by what is in them with stage.drop");
+NOT_BUILT(truncate_block, "truncate", "cut with stage.replace, expression = \"^.{1000}(.*)\" and replace = \"\"");
+NOT_BUILT(windowsevent_block, "windowsevent", "take the message apart with stage.regex");
 
 static const struct river_block *const stage_blocks[31] = {
     &cri_block,
@@ -563,6 +558,7 @@ enum code stages_build(struct pipeline *p, const struct river_enum_blocks *stage
 {
     for (size_t i = 0; i < stages->n; i++) {
         const struct river_enum_entry *stage = &stages->items[i];
+        size_t first = p->n;
         enum code rc;
 
         if (stage->index >= sizeof builders / sizeof *builders)
@@ -572,6 +568,7 @@ enum code stages_build(struct pipeline *p, const struct river_enum_blocks *stage
             error_prefix(err, "stage.%s", stage->type->name);
             return rc;
         }
+        pipeline_name(p, first, stage->type->name, stage->at, i + 1);
     }
     return OK;
 }

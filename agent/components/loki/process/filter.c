@@ -171,7 +171,9 @@ enum code stage_match_build(struct pipeline *p, const void *args, struct error *
     if (a->action == MATCH_DROP)
         s->dropped = pipeline_drop_counter(p, a->reason);
     at = pipeline_add(p, match_run, match_release, s)->index;
+    p->depth++;
     rc = stages_build(p, &a->stages, err);
+    p->depth--;
     p->ops[at].jump = p->n; /* behind the nested stages */
     return rc;
 }

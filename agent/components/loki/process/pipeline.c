@@ -12,7 +12,10 @@ struct op *pipeline_add(struct pipeline *p, enum verdict (*run)(void *, struct e
     if (p->n == p->cap) {
         p->cap = p->cap != 0 ? p->cap * 2 : 16;
         p->ops = mem_realloc(p->ops, p->cap * sizeof *p->ops);
+        p->about = mem_realloc(p->about, p->cap * sizeof *p->about);
     }
+    p->about[p->n] = (struct op_about){.depth = p->depth, .reason = p->next_reason};
+    p->next_reason = NULL;
     op = &p->ops[p->n];
     *op = (struct op){.run = run, .release = release, .self = self, .index = p->n};
     p->n++;
@@ -26,7 +29,8 @@ struct metric *pipeline_drop_counter(struct pipeline *p, struct slice reason)
     struct metric *m = host_counter(p->host, "loki_process_dropped_lines_total",
                                     "A count of all log lines dropped as a result of a pipeline stage", &label, 1);
 
-    mem_free(text);
+    mem_free(p->next_reason);
+    p->next_reason = text;
     return m;
 }
 
@@ -54,9 +58,13 @@ void pipeline_free(struct pipeline *p)
 {
     if (p == NULL)
         return;
-    for (size_t i = 0; i < p->n; i++)
+    for (size_t i = 0; i < p->n; i++) {
         p->ops[i].release(p->ops[i].self);
+        mem_free(p->about[i].reason);
+    }
     mem_free(p->ops);
+    mem_free(p->about);
+    mem_free(p->next_reason);
     (void)pthread_mutex_destroy(&p->lock);
     mem_free(p);
 }
@@ -99,8 +107,11 @@ void pipeline_emit(struct pipeline *p, const struct op *op, struct entry *e)
     struct log_batch *b = p->late;
     struct log_entry stored = {0};
     uint32_t labels;
+    bool is_traced = tracer_get() != NULL;
 
-    switch (pipeline_run(p, e, op->index + 1)) {
+    if (is_traced)
+        pipeline_trace_release(p, op, e);
+    switch (is_traced ? pipeline_run_traced(p, e, op->index + 1) : pipeline_run(p, e, op->index + 1)) {
     case DROP:
         settle_late(p, e, SETTLED_DROPPED, DROP_RULE);
         return;

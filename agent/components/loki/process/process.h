@@ -8,6 +8,7 @@
 #include "agent/base/limits.h"
 #include "agent/base/map.h"
 #include "agent/runtime/component.h"
+#include "agent/runtime/trace.h"
 #include "agent/text/regex.h"
 #include <pthread.h>
 
@@ -65,12 +66,24 @@ struct op {
     size_t jump, index;
 };
 
+/* What a tracer is told of an op; apart, since running does not need it. */
+struct op_about {
+    char kind[48];      /* "stage.json" */
+    struct position at; /* of its block */
+    unsigned depth;     /* inside so many match stages */
+    size_t number;      /* from 1, among its neighbours */
+    char *reason;       /* owned; of loki_process_dropped_lines_total, NULL: it never drops */
+};
+
 struct pipeline {
     struct host *host;
     struct ledger *ledger;
-    struct op *ops; /* owned */
+    struct op *ops;         /* owned */
+    struct op_about *about; /* owned; one per op */
     size_t n, cap;
-    bool is_stateful; /* lock per batch */
+    unsigned depth;    /* while building: of match stages around the next op */
+    char *next_reason; /* owned; while building: the next op may drop for it */
+    bool is_stateful;  /* lock per batch */
     pthread_mutex_t lock;
     int64_t now_ns;         /* wall, of this batch */
     int64_t mono_ns;        /* of this batch */
@@ -82,13 +95,19 @@ MUST_USE enum code pipeline_new(struct pipeline **out, struct host *host, const 
 void pipeline_free(struct pipeline *p); /* NULL is fine; nothing may be held any more */
 /* Runs e from op `from` on. NEXT: it came through. */
 enum verdict pipeline_run(struct pipeline *p, struct entry *e, size_t from);
+/* The same while a tracer listens: it is told every step. */
+enum verdict pipeline_run_traced(struct pipeline *p, struct entry *e, size_t from);
+/* Tells the tracer that op lets go of e. */
+void pipeline_trace_release(const struct pipeline *p, const struct op *op, struct entry *e);
 /* Writes the entry back: an index of its labels in b, and its parts. False: no memory. */
 bool entry_store(struct entry *e, struct log_batch *b, struct log_entry *to);
 /* A held entry goes on behind op and, when it comes through, joins p->late with its ticket. */
 void pipeline_emit(struct pipeline *p, const struct op *op, struct entry *e);
 struct op *pipeline_add(struct pipeline *p, enum verdict (*run)(void *, struct entry *, struct pipeline *),
                         void (*release)(void *), void *self);
-/* The counter loki_process_dropped_lines_total{reason}; the caller owns the reference. */
+/* Says which block op i came from: its kind, its place, its number among its neighbours. */
+void pipeline_name(struct pipeline *p, size_t i, const char *kind, struct position at, size_t number);
+/* The counter loki_process_dropped_lines_total{reason} of the op that is added next; the caller owns the reference. */
 struct metric *pipeline_drop_counter(struct pipeline *p, struct slice reason);
 
 /* --- held.c: lines that stages join ------------------------------------------------------------------------------- */

@@ -70,6 +70,8 @@ static void process_batch(struct component *c, struct log_batch *b)
     struct span_walk walk = {.spans = b->base.spans, .n_spans = b->base.n_spans};
     struct ending run = {0};
     uint32_t n = b->n, kept = 0;
+    enum verdict (*pass)(struct pipeline *, struct entry *, size_t) =
+        tracer_get() == NULL ? pipeline_run : pipeline_run_traced;
 
     b->base.spans = NULL; /* written anew: what stays may belong to other tickets */
     b->base.n_spans = b->base.cap_spans = 0;
@@ -80,7 +82,7 @@ static void process_batch(struct component *c, struct log_batch *b)
         struct entry e;
 
         entry_init(&e, &b->base.arena, &stored, b->base.labels[stored.labels], ticket);
-        verdict = pipeline_run(c->pipeline, &e, 0);
+        verdict = pass(c->pipeline, &e, 0);
         if (verdict == NEXT && (!entry_store(&e, b, &stored) || batch_span(&b->base, e.ticket, 1) != OK))
             verdict = FAIL;
         if (verdict == NEXT)

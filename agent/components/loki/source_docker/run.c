@@ -375,6 +375,7 @@ const struct component_type component_loki_source_docker = {
     .stability = STABILITY_GA,
     .doc = "Reads containers' logs from Docker's API.",
     .args = &source_docker_args_block,
+    .recovers = RECOVERS_POSITIONS,
     .is_source = true,
     .create = create,
     .update = update,

@@ -462,6 +462,7 @@ const struct component_type component_loki_source_file = {
     .stability = STABILITY_GA,
     .doc = "Follows files and sends their lines.",
     .args = &source_file_args_block,
+    .recovers = RECOVERS_POSITIONS,
     .is_source = true,
     .create = create,
     .update = update,

@@ -248,6 +248,8 @@ static enum code check_grpc(const void *args, struct river_problems *problems)
         return river_problem(problems, "max_recv_msg_size", "must be between 1 byte and 64MiB");
     if (a->auth != NULL && a->auth->id != NULL && a->auth->verify == NULL)
         return river_problem(problems, "auth", "%s cannot check requests, only sign them", a->auth->id);
+    if (a->tls != NULL && otel_grpc_tls_check(a->tls->min_version, a->tls->max_version, problems) != OK)
+        return INVALID;
     return check_tls(a->tls, problems);
 }
 

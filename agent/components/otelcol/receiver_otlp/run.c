@@ -230,6 +230,7 @@ const struct component_type component_otelcol_receiver_otlp = {
     .stability = STABILITY_GA,
     .doc = "Receives traces, metrics and logs by OTLP over gRPC and HTTP.",
     .args = &otlp_args_block,
+    .recovers = RECOVERS_CLIENTS,
     .is_source = true,
     .create = create,
     .start = start,

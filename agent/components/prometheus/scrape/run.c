@@ -237,6 +237,7 @@ const struct component_type component_prometheus_scrape = {
     .stability = STABILITY_GA,
     .doc = "Scrapes targets in the Prometheus text formats.",
     .args = &scrape_args_block,
+    .recovers = RECOVERS_NOTHING,
     .is_source = true,
     .create = create,
     .update = update,

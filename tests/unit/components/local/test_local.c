@@ -176,9 +176,11 @@ static void a_missing_file_is_unhealthy_and_read_when_it_comes(void **state)
     struct world w;
 
     (void)state;
+    sink_targets[0] = '\0';
     world_begin(&w, types, NULL);
     assert_true(world_load(&w, file_config("detector = \"poll\"\n poll_frequency = \"50ms\"")));
     assert_false(is_healthy(&w));
+    assert_string_equal(sink_targets, ""); /* what uses the content waits for it */
     append(path_of("f"), "there");
     snprintf(wanted, sizeof wanted, "content=there;\n");
     wait_targets();

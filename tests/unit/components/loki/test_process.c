@@ -682,7 +682,7 @@ static void wrong_stages_are_refused(void **state)
         {"stage.tenant {\n value = \"a\"\n label = \"b\"\n}", "exactly one"},
         {"stage.timestamp {\n source = \"t\"\n format = \"nothing\"\n}", "layouts"},
         {"stage.labels {\n values = {\"a-b\" = \"\"}\n}", "label name"},
-        {"stage.luhn { }", "not built"},
+        {"stage.luhn { }", "Not built yet"},
         {"stage.unknown { }", "unknown"},
     };
 
