@@ -25,6 +25,7 @@ run_late_checks() {
     check check-headers tools/check_headers.sh build/debug "$HY_JOBS"
     check check-symbols tools/check_symbols.sh build/debug
     check check-size tools/check_size.sh build/hyagent $((12 * 1024 * 1024))
+    check check-conformance /usr/bin/python3 tests/conformance/check.py --bin build/hyagent
     [ ! -d docs/reference ] || check check-reference tools/check_reference.sh build/hyagent
 }
 

@@ -233,3 +233,26 @@ def test_config_watch_of_a_folder_sees_files_come_and_go_and_links_swapped(ctx):
     wait_for(lambda: "loki.echo.b_v2" in agent.components(), 5, "the new file is loaded")
     (folder / "b.river").unlink()
     wait_for(lambda: set(agent.components()) == {"loki.echo.a_v2"}, 5, "the removed file is gone")
+
+
+@e2e(timeout=40)
+def test_config_watch_follows_imported_files(ctx):
+    """The import itself looks once an hour: what is loaded at once is due to the flag."""
+    module = 'declare "x" {\n  loki.echo "NAME" { }\n}\n'
+    agent = ctx.agent(
+        'import.file "m" {\n  filename       = "module.river"\n  detector       = "poll"\n  poll_frequency = "1h"\n}\n'
+        'm.x "one" { }\n',
+        args=["--config.watch"],
+        files={"module.river": module.replace("NAME", "a")},
+    )
+
+    def echoes():
+        shown = agent.get("/api/v0/web/modules/m.x.one/components")[1]
+        return {name for name in "ab" if f"loki.echo.{name}" in shown}
+
+    wait_for(lambda: echoes() == {"a"}, 5, "the module runs")
+    (agent.dir / "module.river").write_text(module.replace("NAME", "b"))
+    wait_for(lambda: echoes() == {"b"}, 5, "the changed module is loaded")
+    (agent.dir / "module.river").write_text('declare "x" {')
+    wait_for(lambda: "the old configuration goes on" in agent.stderr(), 5, "the log says why")
+    assert echoes() == {"b"}
