@@ -7,6 +7,8 @@ SET_build=(cmake ninja-build gcc g++ pkg-config ccache:ccache curl:curl ca-certi
 SET_test=(libcmocka-dev clang libclang-rt-dev clang-format clang-tidy python3 python3-venv docker.io:dockerd
     debootstrap prometheus:prometheus prometheus-node-exporter nodejs:node npm:npm iproute2
     valgrind openssl git:git)
+# Ubuntu has the browser as a snap only: there its test may be left out.
+[ "$(. /etc/os-release 2>/dev/null && printf '%s' "${ID:-}")" != debian ] || SET_test+=(chromium:chromium)
 
 # Packages of the list that bring a service with them.
 SERVICES='docker.io prometheus prometheus-node-exporter'

@@ -17,15 +17,15 @@
 #define LIMIT_CONFIG_FILES 4096 /* watched by --config.watch */
 #define LIMIT_CONFIG_DEPTH 128
 #define LIMIT_CONFIG_DIAGS 100
-#define LIMIT_CONFIG_EDGES 1000000                    /* references between components, all together */
+#define LIMIT_CONFIG_EDGES 1000000                   /* references between components, all together */
 #define LIMIT_CONFIG_WORK_BYTES (512u * 1024 * 1024) /* values touched by all evaluations of one load */
-#define LIMIT_MODULE_DEPTH 32                         /* modules inside modules */
-#define LIMIT_MODULE_BLOCKS 20000                     /* all that modules expand to */
-#define LIMIT_MODULE_TEXT_BYTES (16u * 1024 * 1024)   /* of those blocks, as often as they are expanded */
-#define LIMIT_MODULE_IMPORTS 1000                     /* imports after expansion */
-#define LIMIT_MODULE_BYTES (32u * 1024 * 1024)        /* of imported text, all together */
-#define LIMIT_MODULE_ROUNDS 8                         /* expansions in a row, each changed by what the last one ran */
-#define LIMIT_FOREACH_ITEMS 5000                      /* of all foreach blocks together */
+#define LIMIT_MODULE_DEPTH 32                        /* modules inside modules */
+#define LIMIT_MODULE_BLOCKS 20000                    /* all that modules expand to */
+#define LIMIT_MODULE_TEXT_BYTES (16u * 1024 * 1024)  /* of those blocks, as often as they are expanded */
+#define LIMIT_MODULE_IMPORTS 1000                    /* imports after expansion */
+#define LIMIT_MODULE_BYTES (32u * 1024 * 1024)       /* of imported text, all together */
+#define LIMIT_MODULE_ROUNDS 8                        /* expansions in a row, each changed by what the last one ran */
+#define LIMIT_FOREACH_ITEMS 5000                     /* of all foreach blocks together */
 #define LIMIT_CONFIG_STRING_BYTES (16u * 1024 * 1024)
 #define LIMIT_RIVER_NODES 1000000                   /* expressions and statements of a file */
 #define LIMIT_RIVER_HEIGHT 1000                     /* of an expression's tree: a + b + c counts one each */
@@ -113,12 +113,12 @@
 /* pipeline tests and dry runs */
 #define LIMIT_VIRTUAL_TIMERS 200000 /* run while virtual time passes once */
 #define LIMIT_TEST_FILES 10000
-#define LIMIT_TEST_DEPTH 32                     /* folders in folders */
-#define LIMIT_TEST_EXPECTED 2000                /* items of one expect block */
-#define LIMIT_TEST_ITEMS 20000                  /* seen by the expectations of one test */
-#define LIMIT_TEST_BYTES (64u * 1024 * 1024)    /* the same */
+#define LIMIT_TEST_DEPTH 32                      /* folders in folders */
+#define LIMIT_TEST_EXPECTED 2000                 /* items of one expect block */
+#define LIMIT_TEST_ITEMS 20000                   /* seen by the expectations of one test */
+#define LIMIT_TEST_BYTES (64u * 1024 * 1024)     /* the same */
 #define LIMIT_TEST_COMPARISONS (4 * 1000 * 1000) /* of one expect block */
-#define LIMIT_TEST_REPORT_BYTES (256u * 1024)   /* of what is wrong with one test */
+#define LIMIT_TEST_REPORT_BYTES (256u * 1024)    /* of what is wrong with one test */
 
 /* admin pages */
 #define LIMIT_LIVE_STREAMS 8                    /* live items shown to so many at once */

@@ -164,16 +164,24 @@ struct sample_filler {
     struct sample_batch *batch;
 };
 
-/* What prometheus.scrape puts on a series without honor_labels: of two equal names the target's goes before, the
- * series' is kept as exported_NAME. */
-static void set_target_label(struct labels_builder *b, struct arena *scratch, struct slice name, struct slice value)
+static bool honors_labels(const struct sample_filler *f)
+{
+    const struct river_field *field = find_field(f->source->type->args, "honor_labels", RIVER_BOOL);
+
+    return field != NULL && *(const bool *)((const char *)f->source->args + field->offset);
+}
+
+/* As prometheus.scrape does it: of two equal names the target's goes before, and the series' is kept as exported_NAME;
+ * with honor_labels the series' stays. */
+static void set_target_label(const struct sample_filler *f, struct labels_builder *b, struct slice name,
+                             struct slice value)
 {
     struct slice old = labels_builder_get(b, name);
 
-    if (value.len == 0)
+    if (value.len == 0 || (old.len != 0 && honors_labels(f)))
         return;
     if (old.len != 0)
-        BUG_ON(labels_builder_set(b, slice_str(arena_printf(scratch, "exported_%.*s", SLICE_ARG(name))), old) != OK);
+        BUG_ON(labels_builder_set(b, slice_str(arena_printf(f->scratch, "exported_%.*s", SLICE_ARG(name))), old) != OK);
     BUG_ON(labels_builder_set(b, name, value) != OK);
 }
 
@@ -195,9 +203,9 @@ static void set_target_labels(const struct sample_filler *f, struct labels_build
     for (size_t i = 0; i < target->n; i++)
         if (!is_hidden(target->items[i].name) && !slice_eq_str(target->items[i].name, "job") &&
             !slice_eq_str(target->items[i].name, "instance"))
-            set_target_label(b, f->scratch, target->items[i].name, target->items[i].value);
-    set_target_label(b, f->scratch, SLICE_LIT("job"), job_of(f));
-    set_target_label(b, f->scratch, SLICE_LIT("instance"), instance.len != 0 ? instance : get(target, "__address__"));
+            set_target_label(f, b, target->items[i].name, target->items[i].value);
+    set_target_label(f, b, SLICE_LIT("job"), job_of(f));
+    set_target_label(f, b, SLICE_LIT("instance"), instance.len != 0 ? instance : get(target, "__address__"));
 }
 
 static enum code add_sample(void *ctx, const struct test_sample *s)

@@ -60,7 +60,8 @@ static bool equal_bodies(const struct ast_body *a, const struct ast_body *b)
 
         if ((x->attr != NULL) != (y->attr != NULL))
             return false;
-        if (x->attr != NULL && (!slice_eq(x->attr->name, y->attr->name) || !equal_exprs(x->attr->value, y->attr->value)))
+        if (x->attr != NULL &&
+            (!slice_eq(x->attr->name, y->attr->name) || !equal_exprs(x->attr->value, y->attr->value)))
             return false;
         if (x->block != NULL &&
             (!slice_eq(x->block->name, y->block->name) || !slice_eq(x->block->label, y->block->label) ||

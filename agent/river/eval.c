@@ -40,9 +40,10 @@ static enum code eval(struct river_context *ctx, const struct source *source, co
 static enum code no_field(struct river_context *ctx, const struct source *source, struct span at, struct slice name,
                           const struct value *v)
 {
-    struct diag *d = ctx->referred == NULL
-                         ? diags_error(ctx->diags, source, at, "field \"%.*s\" does not exist", SLICE_ARG(name))
-                         : diags_error(ctx->diags, source, at, "%s exports no \"%.*s\"", ctx->referred, SLICE_ARG(name));
+    struct diag *d =
+        ctx->referred == NULL
+            ? diags_error(ctx->diags, source, at, "field \"%.*s\" does not exist", SLICE_ARG(name))
+            : diags_error(ctx->diags, source, at, "%s exports no \"%.*s\"", ctx->referred, SLICE_ARG(name));
     struct nearest nearest;
     struct buf all;
 
@@ -424,8 +425,7 @@ enum code river_call_error(struct river_call *call, size_t i, const char *fmt, .
     va_end(ap);
     if (call->expr != NULL)
         at = i < call->expr->as.call.n ? call->expr->as.call.args[i]->span : call->expr->span;
-    diag_page(call->ctx->diags,
-              diags_error(call->ctx->diags, call->source, at, "%s: %s", call->function->name, text), "functions#%s",
-              call->function->name);
+    diag_page(call->ctx->diags, diags_error(call->ctx->diags, call->source, at, "%s: %s", call->function->name, text),
+              "functions#%s", call->function->name);
     return INVALID;
 }

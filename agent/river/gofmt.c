@@ -1,32 +1,17 @@
 /* fmt.Sprintf of Go, over values: the verbs and flags of its documentation, and its way of reporting misuse inside the
  * text ("%!d(string=x)") instead of failing. Integers are Go's int, lists []interface {}, objects map[string]interface
  * {}. */
-#include "agent/river/gonum.h"
-#include "agent/river/stdlib_int.h"
+#include "agent/river/gofmt_int.h"
 #include "agent/text/utf8.h"
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-enum { WIDEST = 1000000, NUMBER_BYTES = 72 };
+enum { WIDEST = 1000000 };
 
-struct printer {
-    struct buf *out;
-    const struct value *args;
-    size_t n_args, arg; /* the next argument */
-    int width, precision;
-    bool has_width, has_precision;
-    bool plus, minus, sharp, space, zero;
-    bool is_go_syntax; /* %#v */
-    bool is_reordered, is_good_index;
-};
-
-static void print_value(struct printer *p, const struct value *v, uint32_t verb, unsigned depth);
+static void print_value(struct gofmt *p, const struct value *v, uint32_t verb, unsigned depth);
 
 /* --- padding --- */
 
-static void write_padding(struct printer *p, int n)
+void gofmt_padding(struct gofmt *p, int n)
 {
     char c = p->zero && !p->minus ? '0' : ' ';
 
@@ -34,18 +19,18 @@ static void write_padding(struct printer *p, int n)
         (void)buf_add_char(p->out, c);
 }
 
-static void pad(struct printer *p, struct slice s)
+void gofmt_pad(struct gofmt *p, struct slice s)
 {
     int missing = p->has_width ? p->width - (int)utf8_runes(s) : 0;
 
     if (!p->minus)
-        write_padding(p, missing);
+        gofmt_padding(p, missing);
     (void)buf_add(p->out, s);
     if (p->minus)
-        write_padding(p, missing);
+        gofmt_padding(p, missing);
 }
 
-static void add_rune(struct buf *out, uint32_t rune)
+void gofmt_rune(struct buf *out, uint32_t rune)
 {
     char bytes[UTF8_MAX_BYTES];
 
@@ -79,10 +64,10 @@ static const char *type_name(const struct value *v)
     return "capsule";
 }
 
-static void bad_verb(struct printer *p, const struct value *v, uint32_t verb)
+void gofmt_bad_verb(struct gofmt *p, const struct value *v, uint32_t verb)
 {
     (void)buf_add_str(p->out, "%!");
-    add_rune(p->out, verb);
+    gofmt_rune(p->out, verb);
     (void)buf_add_char(p->out, '(');
     if (v->type == VALUE_NULL) {
         (void)buf_add_str(p->out, "<nil>");
@@ -95,7 +80,7 @@ static void bad_verb(struct printer *p, const struct value *v, uint32_t verb)
 
 /* --- texts --- */
 
-static bool is_printable(uint32_t rune)
+bool gofmt_is_printable(uint32_t rune)
 {
     if (rune < 0x20 || (rune >= 0x7F && rune <= 0xA0) || rune == 0xAD)
         return false;
@@ -105,7 +90,7 @@ static bool is_printable(uint32_t rune)
 }
 
 /* One character of a quoted text; byte >= 0: it is that byte, which is no UTF-8. */
-static void quote_rune(struct buf *out, uint32_t rune, int byte, char quote, bool only_ascii)
+void gofmt_quote_rune(struct buf *out, uint32_t rune, int byte, char quote, bool only_ascii)
 {
     static const char names[] = "abtnvfr";
 
@@ -115,10 +100,10 @@ static void quote_rune(struct buf *out, uint32_t rune, int byte, char quote, boo
         (void)buf_printf(out, "\\%c", (char)rune);
     else if (rune >= 7 && rune <= 13)
         (void)buf_printf(out, "\\%c", names[rune - 7]);
-    else if (rune < 0x80 && !is_printable(rune))
+    else if (rune < 0x80 && !gofmt_is_printable(rune))
         (void)buf_printf(out, "\\x%02x", rune);
-    else if (is_printable(rune) && (rune < 0x80 || !only_ascii))
-        add_rune(out, rune);
+    else if (gofmt_is_printable(rune) && (rune < 0x80 || !only_ascii))
+        gofmt_rune(out, rune);
     else
         (void)buf_printf(out, rune < 0x10000 ? "\\u%04x" : "\\U%08x", rune);
 }
@@ -136,12 +121,12 @@ static bool fits_backquotes(struct slice s)
     return slice_find_slice(s, SLICE_LIT("\xEF\xBB\xBF")) == s.len;
 }
 
-static struct slice cut_to_precision(const struct printer *p, struct slice s)
+static struct slice cut_to_precision(const struct gofmt *p, struct slice s)
 {
     return p->has_precision ? slice_head(s, utf8_rune_offset(s, (size_t)p->precision)) : s;
 }
 
-static void print_quoted(struct printer *p, struct slice s)
+static void print_quoted(struct gofmt *p, struct slice s)
 {
     struct buf text;
 
@@ -158,17 +143,17 @@ static void print_quoted(struct printer *p, struct slice s)
             size_t n = utf8_decode(s, &rune);
             bool is_bad = n == 1 && rune == UTF8_REPLACEMENT;
 
-            quote_rune(&text, rune, is_bad ? (unsigned char)s.ptr[0] : -1, '"', p->plus);
+            gofmt_quote_rune(&text, rune, is_bad ? (unsigned char)s.ptr[0] : -1, '"', p->plus);
             s = slice_from(s, n);
         }
         (void)buf_add_char(&text, '"');
     }
-    pad(p, buf_slice(&text));
+    gofmt_pad(p, buf_slice(&text));
     p->out->is_full |= text.is_full;
     buf_release(&text);
 }
 
-static void print_hex(struct printer *p, struct slice s, bool is_upper)
+static void print_hex(struct gofmt *p, struct slice s, bool is_upper)
 {
     struct buf text;
 
@@ -182,235 +167,28 @@ static void print_hex(struct printer *p, struct slice s, bool is_upper)
             (void)buf_add_str(&text, p->sharp ? (is_upper ? " 0X" : " 0x") : " ");
         (void)buf_printf(&text, is_upper ? "%02X" : "%02x", (unsigned char)s.ptr[i]);
     }
-    pad(p, buf_slice(&text));
+    gofmt_pad(p, buf_slice(&text));
     p->out->is_full |= text.is_full;
     buf_release(&text);
 }
 
-static void print_text(struct printer *p, const struct value *v, uint32_t verb)
+static void print_text(struct gofmt *p, const struct value *v, uint32_t verb)
 {
     struct slice s = v->as.text.bytes;
 
     if (verb == 'q' || (verb == 'v' && p->is_go_syntax))
         print_quoted(p, s);
     else if (verb == 'v' || verb == 's')
-        pad(p, cut_to_precision(p, s));
+        gofmt_pad(p, cut_to_precision(p, s));
     else if (verb == 'x' || verb == 'X')
         print_hex(p, s, verb == 'X');
     else
-        bad_verb(p, v, verb);
-}
-
-/* --- integers --- */
-
-static void print_unicode(struct printer *p, uint64_t u)
-{
-    struct buf text;
-    int digits = p->has_precision && p->precision > 4 ? p->precision : 4;
-    bool keeps_zero = p->zero;
-
-    buf_init(&text, p->out->max);
-    (void)buf_printf(&text, "U+%0*" PRIX64, digits, u);
-    if (p->sharp && u <= 0x10FFFF && is_printable((uint32_t)u)) {
-        (void)buf_add_str(&text, " '");
-        add_rune(&text, (uint32_t)u);
-        (void)buf_add_char(&text, '\'');
-    }
-    p->zero = false;
-    pad(p, buf_slice(&text));
-    p->zero = keeps_zero;
-    buf_release(&text);
-}
-
-static void print_char(struct printer *p, uint64_t u, bool is_quoted)
-{
-    uint32_t rune = u <= 0x10FFFF ? (uint32_t)u : UTF8_REPLACEMENT;
-    struct buf text;
-
-    buf_init(&text, NUMBER_BYTES);
-    if (is_quoted) {
-        (void)buf_add_char(&text, '\'');
-        quote_rune(&text, rune >= 0xD800 && rune < 0xE000 ? UTF8_REPLACEMENT : rune, -1, '\'', p->plus);
-        (void)buf_add_char(&text, '\'');
-    } else {
-        add_rune(&text, rune);
-    }
-    pad(p, buf_slice(&text));
-    buf_release(&text);
-}
-
-static size_t put_digits(uint64_t u, unsigned base, bool is_upper, char *end)
-{
-    const char *digits = is_upper ? "0123456789ABCDEF" : "0123456789abcdef";
-    size_t n = 0;
-
-    do {
-        *--end = digits[u % base];
-        u /= base;
-        n++;
-    } while (u != 0);
-    return n;
-}
-
-static void print_integer(struct printer *p, uint64_t u, bool is_negative, unsigned base, uint32_t verb)
-{
-    char digits[NUMBER_BYTES], *end = digits + sizeof digits;
-    bool keeps_zero = p->zero;
-    size_t n = put_digits(u, base, verb == 'X', end);
-    int at_least = 0;
-    struct buf text;
-
-    if (p->has_precision) {
-        at_least = p->precision;
-        if (at_least == 0 && u == 0) {
-            p->zero = false;
-            write_padding(p, p->has_width ? p->width : 0);
-            p->zero = keeps_zero;
-            return;
-        }
-    } else if (p->zero && !p->minus && p->has_width) {
-        at_least = p->width - (is_negative || p->plus || p->space);
-    }
-    buf_init(&text, p->out->max);
-    if (is_negative || p->plus || p->space)
-        (void)buf_add_char(&text, is_negative ? '-' : p->plus ? '+' : ' ');
-    if (verb == 'O')
-        (void)buf_add_str(&text, "0o");
-    if (p->sharp && base == 16)
-        (void)buf_add_str(&text, verb == 'X' ? "0X" : "0x");
-    else if (p->sharp && base == 2)
-        (void)buf_add_str(&text, "0b");
-    else if (p->sharp && base == 8 && u != 0 && at_least <= (int)n)
-        (void)buf_add_char(&text, '0');
-    for (int i = (int)n; i < at_least && !text.is_full; i++)
-        (void)buf_add_char(&text, '0');
-    (void)buf_add(&text, slice_make(end - n, n));
-    p->zero = false;
-    pad(p, buf_slice(&text));
-    p->zero = keeps_zero;
-    p->out->is_full |= text.is_full;
-    buf_release(&text);
-}
-
-static void print_int(struct printer *p, const struct value *v, uint32_t verb)
-{
-    struct number num = v->as.number;
-    bool is_negative = num.kind == NUMBER_INT && num.as.i < 0;
-    uint64_t u = num.kind == NUMBER_UINT ? num.as.u : is_negative ? 0 - (uint64_t)num.as.i : (uint64_t)num.as.i;
-
-    if (verb == 'v' || verb == 'd')
-        print_integer(p, u, is_negative, 10, verb);
-    else if (verb == 'b')
-        print_integer(p, u, is_negative, 2, verb);
-    else if (verb == 'o' || verb == 'O')
-        print_integer(p, u, is_negative, 8, verb);
-    else if (verb == 'x' || verb == 'X')
-        print_integer(p, u, is_negative, 16, verb);
-    else if (verb == 'c' || verb == 'q')
-        print_char(p, is_negative ? UINT64_MAX : u, verb == 'q');
-    else if (verb == 'U')
-        print_unicode(p, is_negative ? (uint64_t)num.as.i : u);
-    else
-        bad_verb(p, v, verb);
-}
-
-/* --- floats --- */
-
-/* %x: C's %a with an exponent of two digits. %b: the mantissa as an integer. */
-static size_t binary_float(double f, uint32_t verb, int precision, char *out, size_t size)
-{
-    char *exponent;
-    int e;
-    size_t n;
-
-    if (verb == 'b') {
-        double mantissa = frexp(f, &e);
-        bool is_denormal = f == 0 || e - 53 < -1074;
-
-        return (size_t)snprintf(out, size, "%.0fp%+d", is_denormal ? ldexp(f, 1074) : ldexp(mantissa, 53),
-                                is_denormal ? -1074 : e - 53);
-    }
-    if (precision >= 0)
-        n = (size_t)snprintf(out, size, verb == 'X' ? "%.*A" : "%.*a", precision, f);
-    else
-        n = (size_t)snprintf(out, size, verb == 'X' ? "%A" : "%a", f);
-    exponent = memchr(out, verb == 'X' ? 'P' : 'p', n);
-    e = (int)strtol(exponent + 1, NULL, 10);
-    return (size_t)(exponent - out) + 1 + (size_t)snprintf(exponent + 1, 8, "%c%02d", e < 0 ? '-' : '+', abs(e));
-}
-
-/* "#": a decimal point always, and the zeros that %g drops. text begins with a sign. */
-static size_t keep_point(const struct printer *p, uint32_t verb, char *text, size_t n)
-{
-    bool counts = verb == 'v' || verb == 'g' || verb == 'G' || verb == 'x';
-    int digits = !counts ? 0 : p->has_precision ? p->precision : 6;
-    bool has_point = false, saw_digit = false;
-    size_t end = 1, n_tail;
-    char tail[16];
-
-    for (; end < n && text[end] != 'p' && text[end] != 'P'; end++) {
-        if ((text[end] == 'e' || text[end] == 'E') && verb != 'x' && verb != 'X')
-            break;
-        has_point |= text[end] == '.';
-        saw_digit |= text[end] != '0' && text[end] != '.';
-        digits -= saw_digit && text[end] != '.';
-    }
-    n_tail = n - end < sizeof tail ? n - end : sizeof tail;
-    memcpy(tail, text + end, n_tail);
-    if (!has_point) {
-        digits -= end == 2 && text[1] == '0';
-        text[end++] = '.';
-    }
-    while (digits-- > 0 && end < GONUM_TEXT_BYTES)
-        text[end++] = '0';
-    memcpy(text + end, tail, n_tail);
-    return end + n_tail;
-}
-
-static void print_float(struct printer *p, const struct value *v, uint32_t verb)
-{
-    double f = v->as.number.as.f;
-    char number[GONUM_TEXT_BYTES + 32], *text = number + 1;
-    int precision = p->has_precision ? (p->precision < GONUM_MAX_PRECISION ? p->precision : GONUM_MAX_PRECISION) : -1;
-    bool keeps_zero = p->zero;
-    size_t n;
-
-    if (strchr("vbgGxXfFeE", (int)(verb < 0x80 ? verb : '?')) == NULL || verb == 0) {
-        bad_verb(p, v, verb);
-        return;
-    }
-    if ((verb == 'b' || verb == 'x' || verb == 'X') && isfinite(f))
-        n = binary_float(f, verb, precision, text, GONUM_TEXT_BYTES);
-    else if (verb == 'v' || verb == 'g' || verb == 'G' || verb == 'b' || verb == 'x' || verb == 'X')
-        n = gonum_format(f, verb == 'G' ? 'G' : 'g', precision, text);
-    else
-        n = gonum_format(f, verb == 'F' ? 'f' : (char)verb, precision < 0 && !p->has_precision ? 6 : precision, text);
-    if (text[0] != '-' && text[0] != '+') {
-        text--;
-        n++;
-        text[0] = '+';
-    }
-    if (p->space && text[0] == '+' && !p->plus)
-        text[0] = ' ';
-    if (!isfinite(f))
-        p->zero = false;
-    else if (p->sharp && verb != 'b')
-        n = keep_point(p, verb, text, n);
-    if (text[0] == '+' && !p->plus && !isinf(f)) {
-        pad(p, slice_make(text + 1, n - 1));
-    } else if (p->zero && !p->minus && p->has_width && p->width > (int)n) {
-        (void)buf_add_char(p->out, text[0]); /* the sign goes before the zeros */
-        write_padding(p, p->width - (int)n);
-        (void)buf_add(p->out, slice_make(text + 1, n - 1));
-    } else {
-        pad(p, slice_make(text, n));
-    }
-    p->zero = keeps_zero;
+        gofmt_bad_verb(p, v, verb);
 }
 
 /* --- lists and objects --- */
 
-static void print_array(struct printer *p, const struct value *v, uint32_t verb, unsigned depth)
+static void print_array(struct gofmt *p, const struct value *v, uint32_t verb, unsigned depth)
 {
     bool is_go = verb == 'v' && p->is_go_syntax;
 
@@ -430,7 +208,7 @@ static int cmp_names(const void *a, const void *b)
     return slice_cmp((*x)->name, (*y)->name);
 }
 
-static void print_object(struct printer *p, const struct value *v, uint32_t verb, unsigned depth)
+static void print_object(struct gofmt *p, const struct value *v, uint32_t verb, unsigned depth)
 {
     bool is_go = verb == 'v' && p->is_go_syntax;
     size_t n = v->as.object.n;
@@ -457,14 +235,14 @@ static void print_object(struct printer *p, const struct value *v, uint32_t verb
     arena_release(&arena);
 }
 
-static void print_value(struct printer *p, const struct value *v, uint32_t verb, unsigned depth)
+static void print_value(struct gofmt *p, const struct value *v, uint32_t verb, unsigned depth)
 {
     if (verb == 'T') {
-        pad(p, v->type == VALUE_NULL ? SLICE_LIT("<nil>") : cut_to_precision(p, slice_str(type_name(v))));
+        gofmt_pad(p, v->type == VALUE_NULL ? SLICE_LIT("<nil>") : cut_to_precision(p, slice_str(type_name(v))));
         return;
     }
     if (verb == 'w' && (v->type == VALUE_ARRAY || v->type == VALUE_OBJECT)) { /* it is Errorf's */
-        bad_verb(p, v, verb);
+        gofmt_bad_verb(p, v, verb);
         return;
     }
     switch (v->type) {
@@ -472,21 +250,21 @@ static void print_value(struct printer *p, const struct value *v, uint32_t verb,
         if (depth > 0)
             (void)buf_add_str(p->out, p->is_go_syntax ? "interface {}(nil)" : "<nil>");
         else if (verb == 'v')
-            pad(p, SLICE_LIT("<nil>"));
+            gofmt_pad(p, SLICE_LIT("<nil>"));
         else
-            bad_verb(p, v, verb);
+            gofmt_bad_verb(p, v, verb);
         return;
     case VALUE_BOOL:
         if (verb == 't' || verb == 'v')
-            pad(p, v->as.boolean ? SLICE_LIT("true") : SLICE_LIT("false"));
+            gofmt_pad(p, v->as.boolean ? SLICE_LIT("true") : SLICE_LIT("false"));
         else
-            bad_verb(p, v, verb);
+            gofmt_bad_verb(p, v, verb);
         return;
     case VALUE_NUMBER:
         if (v->as.number.kind == NUMBER_FLOAT)
-            print_float(p, v, verb);
+            gofmt_float(p, v, verb);
         else
-            print_int(p, v, verb);
+            gofmt_int(p, v, verb);
         return;
     case VALUE_STRING:
     case VALUE_SECRET:
@@ -503,7 +281,7 @@ static void print_value(struct printer *p, const struct value *v, uint32_t verb,
     case VALUE_CAPSULE:
         break;
     }
-    pad(p, slice_str(type_name(v)));
+    gofmt_pad(p, slice_str(type_name(v)));
 }
 
 /* --- the format --- */
@@ -527,7 +305,7 @@ static bool parse_number(struct slice *s, int *out)
 
 /* "[2]": the argument to use next. True when there was a number in brackets; is_good_index says whether it is one of an
  * argument. */
-static bool parse_index(struct printer *p, struct slice *s)
+static bool parse_index(struct gofmt *p, struct slice *s)
 {
     size_t close = slice_find(*s, ']');
     struct slice inside;
@@ -555,7 +333,7 @@ static bool parse_index(struct printer *p, struct slice *s)
 }
 
 /* "*": the next argument as a number. */
-static bool star(struct printer *p, int *out)
+static bool star(struct gofmt *p, int *out)
 {
     int64_t i;
     bool is_good = p->arg < p->n_args && p->args[p->arg].type == VALUE_NUMBER &&
@@ -567,7 +345,7 @@ static bool star(struct printer *p, int *out)
     return is_good;
 }
 
-static void parse_flags(struct printer *p, struct slice *s)
+static void parse_flags(struct gofmt *p, struct slice *s)
 {
     for (; s->len != 0; *s = slice_from(*s, 1)) {
         switch (s->ptr[0]) {
@@ -592,7 +370,7 @@ static void parse_flags(struct printer *p, struct slice *s)
     }
 }
 
-static void parse_width(struct printer *p, struct slice *s)
+static void parse_width(struct gofmt *p, struct slice *s)
 {
     bool is_indexed = parse_index(p, s);
 
@@ -640,7 +418,7 @@ static void parse_width(struct printer *p, struct slice *s)
         (void)parse_index(p, s);
 }
 
-static void print_verb(struct printer *p, uint32_t verb)
+static void print_verb(struct gofmt *p, uint32_t verb)
 {
     const char *problem = !p->is_good_index ? "(BADINDEX)" : p->arg >= p->n_args ? "(MISSING)" : NULL;
 
@@ -650,7 +428,7 @@ static void print_verb(struct printer *p, uint32_t verb)
     }
     if (problem != NULL) {
         (void)buf_add_str(p->out, "%!");
-        add_rune(p->out, verb);
+        gofmt_rune(p->out, verb);
         (void)buf_add_str(p->out, problem);
         return;
     }
@@ -662,7 +440,7 @@ static void print_verb(struct printer *p, uint32_t verb)
     print_value(p, &p->args[p->arg++], verb, 0);
 }
 
-static void print_extra(struct printer *p)
+static void print_extra(struct gofmt *p)
 {
     p->has_width = p->has_precision = p->plus = p->minus = p->sharp = p->space = p->zero = p->is_go_syntax = false;
     (void)buf_add_str(p->out, "%!(EXTRA ");
@@ -680,7 +458,7 @@ static void print_extra(struct printer *p)
 
 void gofmt_print(struct buf *out, struct slice format, const struct value *args, size_t n)
 {
-    struct printer p = {.out = out, .args = args, .n_args = n};
+    struct gofmt p = {.out = out, .args = args, .n_args = n};
     bool was_reordered = false;
 
     while (format.len != 0 && !out->is_full) {
@@ -692,7 +470,7 @@ void gofmt_print(struct buf *out, struct slice format, const struct value *args,
         if (format.len == 0)
             break;
         format = slice_from(format, 1);
-        p = (struct printer){.out = out, .args = args, .n_args = n, .arg = p.arg, .is_good_index = true};
+        p = (struct gofmt){.out = out, .args = args, .n_args = n, .arg = p.arg, .is_good_index = true};
         parse_flags(&p, &format);
         parse_width(&p, &format);
         was_reordered |= p.is_reordered;

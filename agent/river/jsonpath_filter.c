@@ -111,12 +111,12 @@ static enum code parse_list(struct path *p, struct val *out)
         return error_set(p->err, NOMEM, "no memory left");
     p->rest = slice_from(p->rest, 1);
     do {
-        struct filter_node *item;
+        struct filter_node *item = NULL;
         enum code rc = n < MOST_PARTS ? parse_nested(p, 0, &item) : jsonpath_syntax(p, "too many parts");
 
         if (rc != OK)
             return rc;
-        if (item->kind != NODE_VALUE)
+        if (item == NULL || item->kind != NODE_VALUE)
             return jsonpath_syntax(p, "a list holds values only");
         items[n++] = item->value;
         jsonpath_skip_space(p);

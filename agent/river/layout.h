@@ -11,8 +11,8 @@ struct layout_cell {
 };
 
 struct layout_line {
-    size_t first; /* cell; it ends where the next line's begins */
-    bool goes_on; /* after a raw string that ended on this line: no newline before it */
+    size_t first;  /* cell; it ends where the next line's begins */
+    bool goes_on;  /* after a raw string that ended on this line: no newline before it */
     bool is_break; /* no column goes past the end of this line */
 };
 

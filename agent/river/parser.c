@@ -313,8 +313,7 @@ static void block(struct parser *p, const struct head *h, struct ast_stmt *out)
     if (p->tok.kind != TOK_RCURLY) {
         struct span at = {h->span.start, b->brace_open + 1};
 
-        hint_brace(p, b,
-                   diags_error(p->diags, p->source, at, "the closing \"}\" of this block is missing"));
+        hint_brace(p, b, diags_error(p->diags, p->source, at, "the closing \"}\" of this block is missing"));
         p->is_lost = true;
         return;
     }

@@ -63,6 +63,7 @@ enum river_flag {
     RIVER_DEPRECATED = 1 << 6,   /* accepted, a warning quotes doc */
     RIVER_HAS_MIN = 1 << 7,      /* numbers, durations, bytes: value >= min */
     RIVER_HAS_MAX = 1 << 8,      /* value <= max */
+    RIVER_ANY_CASE = 1 << 10,    /* ENUM, ENUM_LIST: capitals make no difference */
     RIVER_NOT_EMPTY = 1 << 9,    /* strings, lists and maps: at least one byte or entry when given or required */
 };
 

@@ -158,7 +158,8 @@ static enum code to_enum(struct convert *c, const struct value *v, int *out)
     word = v->as.text.bytes;
     nearest_init(&nearest, word);
     for (const struct river_enum *e = c->field->choices; e->word != NULL; e++) {
-        if (slice_eq_str(word, e->word)) {
+        if (slice_eq_str(word, e->word) ||
+            ((c->field->flags & RIVER_ANY_CASE) != 0 && slice_eq_nocase(word, slice_str(e->word)))) {
             *out = e->value;
             return OK;
         }

@@ -405,6 +405,20 @@ static void finish(struct change *c)
     change_next(rt);
 }
 
+static void told(void *arg)
+{
+    finish(arg);
+}
+
+/* What no successor took is let go of on its endpoint's loop, and the source hears of it on its own: two steps. Only
+ * then may sources read on, or they read behind what they are about to read again, and that comes twice. */
+static void settle(void *arg)
+{
+    struct change *c = arg;
+
+    runtime_barrier(c->rt, told, c);
+}
+
 static void start_fresh(struct change *c)
 {
     runtime_wire(c->rt);
@@ -426,7 +440,10 @@ static void start_fresh(struct change *c)
         pthread_mutex_unlock(&c->rt->lock);
     }
     c->result.is_ok = true;
-    finish(c);
+    if (c->n_paused != 0)
+        runtime_barrier(c->rt, settle, c);
+    else
+        finish(c);
 }
 
 static void retired_closed(void *arg, bool is_complete)

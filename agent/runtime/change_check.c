@@ -25,7 +25,8 @@ static struct exports *dry_exports_of(void *self, const struct config_block *blo
 static enum code check(struct runtime *rt, struct config *config, enum stability stability, struct diags *diags)
 {
     struct dry dry = {.rt = rt, .config = config};
-    struct evaluator ev = {.config = config, .stability = stability, .exports_of = dry_exports_of, .self = &dry};
+    struct evaluator ev = {
+        .config = config, .stability = stability, .exports_of = dry_exports_of, .self = &dry, .is_check = rt == NULL};
 
     dry.stand_ins = mem_array(config->n + 1, sizeof(struct exports *));
     for (size_t i = 0; i < config->n; i++) {

@@ -47,11 +47,11 @@ struct component_type {
     const struct component_export *exports; /* ends with name NULL; NULL: none */
     enum holding holds;
     enum recovery recovers; /* sources */
-    bool is_source;    /* makes items: has a window or clients that wait */
-    bool is_sink;      /* ends their way: has a gate and endpoints */
-    bool has_gate;     /* no sink, but may refuse for the sources that reach it (memory_limiter) */
-    bool exports_late; /* nothing is known of its exports before the first host_export: what uses them waits */
-    bool is_singleton; /* no label: logging, livedebugging, ... (configuration blocks) */
+    bool is_source;         /* makes items: has a window or clients that wait */
+    bool is_sink;           /* ends their way: has a gate and endpoints */
+    bool has_gate;          /* no sink, but may refuse for the sources that reach it (memory_limiter) */
+    bool exports_late;      /* nothing is known of its exports before the first host_export: what uses them waits */
+    bool is_singleton;      /* no label: logging, livedebugging, ... (configuration blocks) */
 
     /* args: the decoded struct, valid until update gave newer ones (and a barrier passed) or close is done.
      * On failure the component is unhealthy with err, its exports keep their zero values, the rest of the graph runs.
@@ -74,8 +74,8 @@ struct component_type {
     void *(*give_state)(void *self);
     void (*take_state)(void *self, void *take_state);
     void (*free_state)(void *state);
-    /* Are its exports of type optional(secret) secrets, with these arguments? So that a configuration that would show one
-     * is refused before anything runs. May be NULL. */
+    /* Are its exports of type optional(secret) secrets, with these arguments? So that a configuration that would show
+     * one is refused before anything runs. May be NULL. */
     bool (*exports_secrets)(const void *args);
     /* Exporters (prometheus.exporter.*): writes its exposition; called on a worker loop or the admin thread. */
     enum code (*write_metrics)(void *self, struct buf *out);
@@ -84,8 +84,8 @@ struct component_type {
 };
 
 /* -- the host: services for one component; valid until its close is done ----------------------------------------- */
-const char *host_id(const struct host *h); /* full module path: "x.label/loki.write.y" */
-const char *host_path(const struct host *h); /* of its module, "/" at the root: label component_path */
+const char *host_id(const struct host *h);       /* full module path: "x.label/loki.write.y" */
+const char *host_path(const struct host *h);     /* of its module, "/" at the root: label component_path */
 const char *host_local_id(const struct host *h); /* in its module: label component_id */
 struct loops *host_loops(const struct host *h);
 struct loop *host_loop(const struct host *h);                   /* the worker this component lives on */

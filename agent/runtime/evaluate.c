@@ -286,6 +286,9 @@ static void evaluate_name(struct evaluator *ev, struct evaluation *e, const stru
         v->value = value_null();
     if (!v->is_undecided)
         diags_append(diags, &found);
+    /* What an unset variable leaves wrong further on is no error of `validate`. */
+    for (size_t i = 0; ev->is_check && i < found.n; i++)
+        v->is_undecided = v->is_undecided || found.items[i].kind == DIAG_ONLY_VALIDATE;
     diags_release(&found);
 }
 
@@ -361,20 +364,36 @@ static const struct ast_stmt *stmt_at(const struct ast_body *body, struct positi
     return NULL;
 }
 
+/* Does the statement read an environment variable that is not set here? The evaluation has said so. */
+static bool reads_unset_env(const struct ast_body *body, const struct ast_stmt *stmt, const struct diags *diags)
+{
+    for (size_t i = 0; i < diags->n; i++) {
+        const struct diag *d = &diags->items[i];
+
+        if (d->kind == DIAG_ONLY_VALIDATE && slice_eq_str(body->source->name, d->file) &&
+            stmt_at(body, d->start) == stmt)
+            return true;
+    }
+    return false;
+}
+
 /* Is the place in an argument that cannot be decided yet? */
 static bool is_excused(struct evaluator *ev, struct arena *arena, const struct config_block *block,
-                       const struct diag *diag)
+                       const struct diag *diag, const struct diags *diags)
 {
-    const struct ast_body *body = &block->ast->body;
+    const struct ast_body *body = &block->ast->body, *of = body;
     const struct ast_stmt *stmt = NULL;
 
     if (!slice_eq_str(block->source->name, diag->file)) /* about what an argument was given elsewhere */
         return false;
     while (body != NULL) {
+        of = body;
         stmt = stmt_at(body, diag->start);
         body = stmt != NULL && stmt->block != NULL ? &stmt->block->body : NULL;
     }
-    return stmt != NULL && stmt->attr != NULL &&
+    if (stmt == NULL || stmt->attr == NULL)
+        return false;
+    return (ev->is_check && diag->severity == SEVERITY_ERROR && reads_unset_env(of, stmt, diags)) ||
            is_undecided(ev, arena, block->scope, block->source, stmt->attr->value);
 }
 
@@ -382,10 +401,11 @@ static bool is_excused(struct evaluator *ev, struct arena *arena, const struct c
 static void filter_diags(struct evaluator *ev, struct arena *arena, const struct config_block *block,
                          struct diags *diags)
 {
+    struct diags seen = *diags; /* with its own count: kept ones move forward in the same array */
     size_t kept = 0;
 
     for (size_t i = 0; i < diags->n; i++) {
-        if (!diags->items[i].is_certain && is_excused(ev, arena, block, &diags->items[i])) {
+        if (!diags->items[i].is_certain && is_excused(ev, arena, block, &diags->items[i], &seen)) {
             diags->n_errors -= diags->items[i].severity == SEVERITY_ERROR;
             continue;
         }

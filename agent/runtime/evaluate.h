@@ -48,6 +48,7 @@ struct evaluator {
     void *self;
     struct exports_used *seen; /* gets what was looked up, also when it failed; may be NULL */
     struct slice waits_for;    /* set when evaluate_block answers AGAIN: id of what is not known yet */
+    bool is_check;             /* `validate`: what an unset environment variable leaves wrong is no error */
     bool is_borrowing;         /* takes no references: all is looked at while nobody can change it (rt->lock is held) */
     uint64_t work;             /* of all evaluations so far, at most LIMIT_CONFIG_WORK_BYTES */
     struct name_values *values; /* own memory: evaluator_release */

@@ -1,7 +1,9 @@
 #include "agent/base/buf.h"
 #include "agent/base/limits.h"
+#include "agent/river/letters.h"
 #include "agent/runtime/foreach.h"
 #include "agent/text/digest.h"
+#include "agent/text/utf8.h"
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -37,16 +39,18 @@ static void add_value_hash(struct buf *out, const struct value *v)
     buf_release(&text);
 }
 
-/* Letters and digits stay, each other character is one _. */
+/* Letters and digits of any script stay, each other character is one _. */
 static void add_text(struct buf *out, struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
+    while (text.len > 0) {
+        uint32_t rune;
+        size_t n = utf8_decode(text, &rune);
 
-        if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'))
-            buf_add_char(out, (char)c);
-        else if (c < 0x80 || c >= 0xc0) /* the first byte of a character */
+        if (letter_is(rune) || digit_is(rune)) /* letter_is knows '_' too */
+            buf_add(out, slice_head(text, n));
+        else
             buf_add_char(out, '_');
+        text = slice_from(text, n);
     }
 }
 

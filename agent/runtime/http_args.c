@@ -231,6 +231,39 @@ static enum code check_proxy(struct proxy_args p, struct river_problems *problem
     return rc;
 }
 
+/* What the client, or what is sent, decides itself: Prometheus refuses them too. */
+static const char *const reserved[] = {
+    "Accept-Encoding",
+    "Authorization",
+    "Connection",
+    "Content-Encoding",
+    "Content-Length",
+    "Content-Type",
+    "Host",
+    "Keep-Alive",
+    "Proxy-Authenticate",
+    "Proxy-Authorization",
+    "User-Agent",
+    "Www-Authenticate",
+    "X-Amz-Content-Sha256",
+    "X-Amz-Date",
+    "X-Amz-Security-Token",
+    "X-Prometheus-Remote-Read-Version",
+    "X-Prometheus-Remote-Write-Version",
+    "X-Prometheus-Scrape-Timeout-Seconds",
+};
+
+static enum code check_headers(const struct river_secret_list_map *headers, struct river_problems *problems)
+{
+    enum code rc = OK;
+
+    for (size_t i = 0; i < headers->n; i++)
+        for (size_t k = 0; k < sizeof reserved / sizeof reserved[0]; k++)
+            if (slice_eq_nocase(headers->items[i].name, slice_str(reserved[k])))
+                rc = river_problem(problems, "http_headers", "http_headers may not set %s", reserved[k]);
+    return rc;
+}
+
 static enum code check_oauth2(const struct http_oauth2_args *o, struct river_problems *problems)
 {
     enum code rc = OK;
@@ -263,6 +296,8 @@ enum code http_args_check(const struct http_args *a, struct river_problems *prob
     if (a->authorization != NULL && slice_eq_nocase(a->authorization->type, SLICE_LIT("basic")))
         rc = river_problem(problems, "authorization", "type may not be \"basic\": use basic_auth");
     if (a->oauth2 != NULL && check_oauth2(a->oauth2, problems) != OK)
+        rc = INVALID;
+    if (check_headers(&a->http_headers, problems) != OK)
         rc = INVALID;
     if (check_proxy(
             (struct proxy_args){a->proxy_url, a->no_proxy, a->proxy_from_environment, a->proxy_connect_header.n, false},

@@ -71,7 +71,8 @@ const struct river_field *mask_find_field(const struct river_field *fields, stru
                                           const struct river_block **block)
 {
     for (const struct river_field *f = fields; fields != NULL && !mask_is_end(f); f++) {
-        const struct river_field *inner = f->kind == RIVER_FLATTEN ? mask_find_field(f->block->fields, name, block) : NULL;
+        const struct river_field *inner =
+            f->kind == RIVER_FLATTEN ? mask_find_field(f->block->fields, name, block) : NULL;
         struct slice head, kind;
 
         if (inner != NULL)

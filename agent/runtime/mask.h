@@ -8,8 +8,8 @@
 struct value mask_body(struct arena *arena, const struct river_block *type, const struct value *body);
 /* One argument's value; field NULL: the table does not know it. */
 struct value mask_argument(struct arena *arena, const struct river_field *field, const struct value *v);
-/* What a table says of a name written in its body, flattened tables too: the field, and for a block its own table. NULL:
- * it knows none. */
+/* What a table says of a name written in its body, flattened tables too: the field, and for a block its own table.
+ * NULL: it knows none. */
 const struct river_field *mask_find_field(const struct river_field *fields, struct slice name,
                                           const struct river_block **block);
 /* Is this the row that ends a table? (FLATTEN, ANY_BLOCKS and LABEL have no name either.) */

@@ -27,7 +27,8 @@ struct otel_server_tls_args {
     const struct ast_block *tpm; /* refused */
 };
 extern const struct river_block otel_client_tls_block; /* name "tls" */
-extern const struct river_block otel_http_client_tls_block; /* likewise, where the URL's scheme says whether there is TLS */
+extern const struct river_block
+    otel_http_client_tls_block;                        /* likewise, where the URL's scheme says whether there is TLS */
 extern const struct river_block otel_server_tls_block; /* name "tls" */
 /* For the validate of a block that has tls and speaks gRPC: versions the library cannot be held to are refused. */
 enum code otel_grpc_tls_check(int min_version, int max_version, struct river_problems *problems);

@@ -268,7 +268,7 @@ static enum code read_sequence(struct reader *y, struct node *out)
     enum code rc = OK;
 
     while (rc == OK && !is_end) {
-        struct node child;
+        struct node child = {0};
         struct json_member m = {0};
 
         rc = read_child(y, YAML_SEQUENCE_END_EVENT, &child, &is_end);
@@ -327,7 +327,7 @@ static enum code check_key(struct reader *y, struct mapping *m, const struct nod
 
 static enum code read_pair(struct reader *y, struct mapping *m, struct node *out, bool *is_end)
 {
-    struct node key, value;
+    struct node key = {0}, value = {0};
     struct json_member member;
     bool is_value_end;
     enum code rc = read_child(y, YAML_MAPPING_END_EVENT, &key, is_end);
@@ -467,7 +467,7 @@ static enum code read_document(struct reader *y, struct json *out)
 {
     yaml_event_t event;
     yaml_event_type_t type;
-    struct node root;
+    struct node root = {0};
     bool is_end;
     enum code rc;
 

@@ -12,8 +12,8 @@ enum yaml_scalars {
 };
 
 /* The input's value; NULL of an empty one. Nothing in the tree points into input.
- * NUMBER text is decimal: an integer has digits only, a float has a point, an exponent, or is Inf, -Inf, NaN (not JSON).
- * A date is a STRING in RFC 3339. INVALID names line and column; a key twice, a key that is no string (unless
+ * NUMBER text is decimal: an integer has digits only, a float has a point, an exponent, or is Inf, -Inf, NaN (not
+ * JSON). A date is a STRING in RFC 3339. INVALID names line and column; a key twice, a key that is no string (unless
  * YAML_STRINGS) and an alias inside its own anchor are INVALID too. FULL: a limit. NOMEM: the arena's. */
 MUST_USE enum code yaml_parse(struct arena *a, struct slice input, enum yaml_scalars scalars, struct json *out,
                               struct error *err);

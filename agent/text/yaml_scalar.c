@@ -50,14 +50,14 @@ static bool resolve_word(struct slice s, struct json *out, enum yaml_kind *kind)
         enum yaml_kind kind;
         const char *number;
     } words[] = {
-        {"", YAML_KIND_NULL, NULL},          {"~", YAML_KIND_NULL, NULL},         {"null", YAML_KIND_NULL, NULL},
-        {"Null", YAML_KIND_NULL, NULL},      {"NULL", YAML_KIND_NULL, NULL},      {"true", YAML_KIND_BOOL, NULL},
-        {"True", YAML_KIND_BOOL, NULL},      {"TRUE", YAML_KIND_BOOL, NULL},      {"false", YAML_KIND_BOOL, NULL},
-        {"False", YAML_KIND_BOOL, NULL},     {"FALSE", YAML_KIND_BOOL, NULL},     {".nan", YAML_KIND_FLOAT, "NaN"},
-        {".NaN", YAML_KIND_FLOAT, "NaN"},    {".NAN", YAML_KIND_FLOAT, "NaN"},    {".inf", YAML_KIND_FLOAT, "Inf"},
-        {".Inf", YAML_KIND_FLOAT, "Inf"},    {".INF", YAML_KIND_FLOAT, "Inf"},    {"+.inf", YAML_KIND_FLOAT, "Inf"},
-        {"+.Inf", YAML_KIND_FLOAT, "Inf"},   {"+.INF", YAML_KIND_FLOAT, "Inf"},   {"-.inf", YAML_KIND_FLOAT, "-Inf"},
-        {"-.Inf", YAML_KIND_FLOAT, "-Inf"},  {"-.INF", YAML_KIND_FLOAT, "-Inf"},
+        {"", YAML_KIND_NULL, NULL},         {"~", YAML_KIND_NULL, NULL},        {"null", YAML_KIND_NULL, NULL},
+        {"Null", YAML_KIND_NULL, NULL},     {"NULL", YAML_KIND_NULL, NULL},     {"true", YAML_KIND_BOOL, NULL},
+        {"True", YAML_KIND_BOOL, NULL},     {"TRUE", YAML_KIND_BOOL, NULL},     {"false", YAML_KIND_BOOL, NULL},
+        {"False", YAML_KIND_BOOL, NULL},    {"FALSE", YAML_KIND_BOOL, NULL},    {".nan", YAML_KIND_FLOAT, "NaN"},
+        {".NaN", YAML_KIND_FLOAT, "NaN"},   {".NAN", YAML_KIND_FLOAT, "NaN"},   {".inf", YAML_KIND_FLOAT, "Inf"},
+        {".Inf", YAML_KIND_FLOAT, "Inf"},   {".INF", YAML_KIND_FLOAT, "Inf"},   {"+.inf", YAML_KIND_FLOAT, "Inf"},
+        {"+.Inf", YAML_KIND_FLOAT, "Inf"},  {"+.INF", YAML_KIND_FLOAT, "Inf"},  {"-.inf", YAML_KIND_FLOAT, "-Inf"},
+        {"-.Inf", YAML_KIND_FLOAT, "-Inf"}, {"-.INF", YAML_KIND_FLOAT, "-Inf"},
     };
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {

@@ -232,19 +232,25 @@ static void get_component_page(struct admin *a, struct http_call *call, struct s
     mem_free(to);
 }
 
-/* Paths below the prefix. */
+/* The root, the prefix without its slash, and pages of Alloy's that ours has all in one. */
+static bool is_page(const struct admin *a, struct slice path)
+{
+    struct slice root = slice_str(a->root), below = slice_from(path, root.len);
+
+    if (slice_eq_str(path, "/") || slice_eq(path, slice_head(root, root.len - 1)))
+        return true;
+    return slice_starts(path, root) && (slice_eq_str(below, "graph") || slice_eq_str(below, "clustering"));
+}
+
+/* Paths that lead to the page. */
 static void page_paths(struct admin *a, struct http_call *call, struct slice path)
 {
     struct slice root = slice_str(a->root), below = slice_from(path, root.len);
     const struct slice component = SLICE_LIT("component/");
 
-    if (slice_eq_str(path, "/") || slice_eq(path, slice_head(root, root.len - 1)))
+    if (is_page(a, path))
         redirect(call, root);
-    else if (!slice_starts(path, root))
-        http_reply_text(call, 404, "there is no such page");
-    else if (slice_eq_str(below, "graph") || slice_eq_str(below, "clustering"))
-        redirect(call, root);
-    else if (slice_starts(below, component) && below.len > component.len)
+    else if (slice_starts(path, root) && slice_starts(below, component) && below.len > component.len)
         get_component_page(a, call, slice_from(below, component.len));
     else
         http_reply_text(call, 404, "there is no such page");

@@ -13,16 +13,22 @@ static struct slice style(void)
     return slice_make(page_css, page_css_len);
 }
 
-static struct slice script(void)
+/* In one element: the second uses the first. */
+static struct slice script_layout(void)
+{
+    return slice_make(page_layout_js, page_layout_js_len);
+}
+
+static struct slice script_page(void)
 {
     return slice_make(page_js, page_js_len);
 }
 
-static void add_hash(struct buf *out, struct slice text)
+static void add_hash(struct buf *out, struct slice text, struct slice more)
 {
     uint8_t digest[DIGEST_BYTES];
 
-    digest_sha256(text, slice_str(""), digest);
+    digest_sha256(text, more, digest);
     buf_add_str(out, "'sha256-");
     base64_encode(out, slice_make(digest, sizeof digest));
     buf_add_char(out, '\'');
@@ -37,9 +43,9 @@ struct page *page_new(void)
     buf_init(&policy, 1024);
     buf_add_str(&policy, "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
                          "frame-ancestors 'none'; style-src ");
-    add_hash(&policy, style());
+    add_hash(&policy, style(), slice_str(""));
     buf_add_str(&policy, "; script-src ");
-    add_hash(&policy, script());
+    add_hash(&policy, script_layout(), script_page());
     p->policy = buf_take(&policy, &len);
     return p;
 }
@@ -116,6 +122,7 @@ void page_write(struct runtime *rt, const char *api, struct buf *out)
     buf_add_str(out, "<noscript><table><tr><th>component</th><th>health</th><th></th></tr>\n");
     runtime_each_component(rt, write_row, &list);
     buf_add_str(out, "</table></noscript>\n<script>");
-    buf_add(out, script());
+    buf_add(out, script_layout());
+    buf_add(out, script_page());
     buf_add_str(out, "</script></body></html>\n");
 }

@@ -3,6 +3,6 @@
 #define AGENT_UI_PAGE_FILES_H
 #include <stddef.h>
 
-extern const unsigned char page_html[], page_css[], page_js[];
-extern const size_t page_html_len, page_css_len, page_js_len;
+extern const unsigned char page_html[], page_css[], page_layout_js[], page_js[];
+extern const size_t page_html_len, page_css_len, page_layout_js_len, page_js_len;
 #endif

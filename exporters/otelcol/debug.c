@@ -25,6 +25,7 @@ static const struct river_field fields[] = {
     {.name = "verbosity",
      .kind = RIVER_ENUM,
      .offset = A(verbosity),
+     .flags = RIVER_ANY_CASE,
      .choices = verbosities,
      .def = "\"normal\"",
      .doc = "basic: counts; normal: a line per item; detailed: everything, as JSON."},

@@ -163,10 +163,7 @@ static const struct river_field client_fields[] = {
 static enum code client_validate(const void *args, struct river_problems *problems)
 {
     const struct client_args *a = args;
-    struct error err = {0};
 
-    if (sink_check_url(a->endpoint, &err) != OK)
-        return river_problem(problems, "endpoint", "%s", err.text);
     if (a->cookies.enabled)
         return river_problem(problems, "cookies", "hyagent keeps no cookies");
     if (a->auth != NULL && a->auth->id != NULL && a->auth->add_headers == NULL)
@@ -228,11 +225,22 @@ static enum code check_url(struct slice url, const char *name, struct river_prob
     return river_problem(problems, name, "%s", err.text);
 }
 
+/* Is client.endpoint, which Alloy reads when it sends, good for those signals that have no endpoint of their own? */
+static enum code check_client_url(const struct otlphttp_args *a, struct error *err)
+{
+    if (a->traces_endpoint.len != 0 && a->metrics_endpoint.len != 0 && a->logs_endpoint.len != 0)
+        return OK;
+    return sink_check_url(a->client.endpoint, err);
+}
+
 static enum code validate(const void *args, struct river_problems *problems)
 {
     const struct otlphttp_args *a = args;
+    struct error err = {0};
     enum code rc = check_url(a->traces_endpoint, "traces_endpoint", problems);
 
+    if (check_client_url(a, &err) != OK) /* it starts all the same, unhealthy, as it would in Alloy */
+        river_problem_warn(problems, "client", "endpoint: %s: this component will not run", err.text);
     if (check_url(a->metrics_endpoint, "metrics_endpoint", problems) != OK)
         rc = INVALID;
     if (check_url(a->logs_endpoint, "logs_endpoint", problems) != OK)
@@ -299,9 +307,8 @@ static char *signal_url(struct slice own, struct slice endpoint, const char *pat
     return mem_printf("%.*s%s", SLICE_ARG(endpoint), path);
 }
 
-static enum code create(void **out, struct host *host, const void *args, struct error *err)
+static enum code make(void **out, struct host *host, const struct otlphttp_args *a, struct error *err)
 {
-    const struct otlphttp_args *a = args;
     struct http_client_state *s = mem_zalloc(sizeof *s);
     struct transport_http_cfg http = {.prepare = prepare, .ctx = s, .free_ctx = free_state, .clock = host_clock(host)};
     struct endpoint_cfg cfg = {.protocol = &protocol_otlp_http, .compression = otlp_compression(a->client.compression)};
@@ -330,6 +337,16 @@ static enum code create(void **out, struct host *host, const void *args, struct 
         cfg.compression_level = (int)a->client.compression_params->level;
     otlp_endpoint_cfg(&cfg, host, &a->queue, &a->retry, a->client.timeout_ns);
     return otlp_exporter_new(out, host, &cfg, a->client.endpoint, &transport, err);
+}
+
+static enum code create(void **out, struct host *host, const void *args, struct error *err)
+{
+    const struct otlphttp_args *a = args;
+    struct error why = {0};
+
+    if (check_client_url(a, &why) != OK)
+        return error_set(err, INVALID, "client.endpoint \"%.*s\": %s", SLICE_ARG(a->client.endpoint), why.text);
+    return make(out, host, a, err);
 }
 
 const struct component_type component_otelcol_exporter_otlphttp = {

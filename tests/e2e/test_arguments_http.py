@@ -2,7 +2,6 @@
 in each component that has them. tests/conformance/table.tsv names these tests."""
 
 import base64
-from urllib.parse import parse_qs
 
 from lib import river
 from lib.arguments import (
@@ -135,12 +134,12 @@ def http_cases(w):
         Case(
             "basic_auth.password_file",
             plain,
-            Side(
-                f'basic_auth {{\n  username = "u"\n  password_file = "{password}"\n}}', basic("u", "filed-password")
-            ),
+            Side(f'basic_auth {{\n  username = "u"\n  password_file = "{password}"\n}}', basic("u", "filed-password")),
         ),
         Case(
-            "authorization.credentials", plain, Side('authorization {\n  credentials = "c"\n}', authorization("Bearer c"))
+            "authorization.credentials",
+            plain,
+            Side('authorization {\n  credentials = "c"\n}', authorization("Bearer c")),
         ),
         Case(
             "authorization.type",
@@ -155,9 +154,7 @@ def http_cases(w):
             ),
         ),
         Case("bearer_token", plain, Side('bearer_token = "b"', authorization("Bearer b"))),
-        Case(
-            "bearer_token_file", plain, Side(f'bearer_token_file = "{token}"', authorization("Bearer filed-token"))
-        ),
+        Case("bearer_token_file", plain, Side(f'bearer_token_file = "{token}"', authorization("Bearer filed-token"))),
         Case(
             "http_headers",
             Side("", header("X-Row", "")),
@@ -197,78 +194,12 @@ def http_cases(w):
     ]
 
 
-def asked_with(name, value):
-    """The form that asked for the token (RFC 6749, 4.4.2)."""
-    return lambda tokens, **_: tokens.any(lambda s: parse_qs(s.body.decode()).get(name) == [value])
-
-
-def proved(user, password):
-    """Who asked for the token: in the header, or in the form (RFC 6749, 2.3.1)."""
-    in_header, in_form = basic(user, password), asked_with("client_secret", password)
-
-    def question(tokens, **more):
-        return in_header(port=tokens) or (in_form(tokens=tokens) and asked_with("client_id", user)(tokens=tokens))
-
-    return question
-
-
-def oauth2(*lines):
-    given = ['client_id = "id"', 'client_secret = "word"', 'token_url = "TOKENS"', *lines]
-    return "oauth2 {\n" + "\n".join("  " + line for line in given) + "\n}"
-
-
-def of_tokens(case):
-    """The case of a client's setting, of the client that gets the tokens."""
-
-    def asked(question):
-        return lambda port, target, tokens, **more: question(
-            port=tokens, target=f"{target.split(':')[0]}:{tokens.number}", tokens=tokens, **more
-        )
-
-    sides = [
-        Side(
-            oauth2(*side.options.splitlines()),
-            *map(asked, side.expected),
-            proxy=side.proxy,
-            host=side.host,
-            tokens_host=side.host,
-        )
-        for side in case.sides
-    ]
-    return Case(f"oauth2.{case.about}", *sides, tokens=case.kind)
-
-
-def oauth2_cases(w, settings):
-    secret = w.file("client-secret", "filed-word\n")
-    anonymous, given = Side("", authorization("")), authorization("Bearer given")
-    from_file = oauth2().replace('client_secret = "word"', f'client_secret_file = "{secret}"')
-    shared = ("tls_config.", "proxy_", "no_proxy")
-    return [
-        Case("oauth2.client_id, client_secret, token_url", anonymous, Side(oauth2(), given, proved("id", "word")), tokens="plain"),
-        Case("oauth2.client_secret_file", anonymous, Side(from_file, given, proved("id", "filed-word")), tokens="plain"),
-        Case(
-            "oauth2.scopes",
-            Side(oauth2(), given),
-            Side(oauth2('scopes = ["read", "write"]'), given, asked_with("scope", "read write")),
-            tokens="plain",
-        ),
-        Case(
-            "oauth2.endpoint_params",
-            Side(oauth2(), given),
-            Side(oauth2('endpoint_params = {"row" = "x"}'), given, asked_with("row", "x")),
-            tokens="plain",
-        ),
-        *(of_tokens(case) for case in settings if case.about.startswith(shared)),
-    ]
-
-
 def try_all(ctx, component, common=""):
     w = World(ctx, answer)
-    cases = http_cases(w)
-    run(ctx, w, cases + oauth2_cases(w, cases), component, common)
+    run(ctx, w, http_cases(w), component, common)
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_loki_write(ctx):
     log = ctx.tmp / "app.log"
     log.write_text("one\n")
@@ -286,7 +217,7 @@ def test_loki_write(ctx):
     try_all(ctx, component, source)
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_prometheus_remote_write(ctx):
     target = ctx.started(Recorder()).listen(reply=answer)
 
@@ -303,7 +234,7 @@ def test_prometheus_remote_write(ctx):
     try_all(ctx, component, source)
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_prometheus_scrape(ctx):
     def component(label, url, options, _):
         scheme, address = url.split("://")
@@ -314,7 +245,7 @@ def test_prometheus_scrape(ctx):
     try_all(ctx, component, 'prometheus.echo "e" { }\n')
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_discovery_docker(ctx):
     def component(label, url, options, _):
         return f'discovery.docker "{label}" {{\n  host = "{url}"\n  refresh_interval = "3s"\n{indented(options, 2)}}}\n'
@@ -322,7 +253,7 @@ def test_discovery_docker(ctx):
     try_all(ctx, component)
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_loki_source_docker(ctx):
     def component(label, url, options, _):
         return (
@@ -334,7 +265,7 @@ def test_loki_source_docker(ctx):
     try_all(ctx, component, 'loki.echo "e" { }\n')
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_discovery_http(ctx):
     def component(label, url, options, _):
         return f'discovery.http "{label}" {{\n  url = "{url}/sd"\n  refresh_interval = "3s"\n{indented(options, 2)}}}\n'
@@ -352,11 +283,11 @@ def polled(name):
     return component
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_remote_http(ctx):
     try_all(ctx, polled("remote.http"))
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_import_http(ctx):
     try_all(ctx, polled("import.http"))

@@ -49,7 +49,13 @@ def traces(*spans):
 
 
 def logs(**record):
-    one = {"timeUnixNano": NOW, "body": {"stringValue": "hello"}, "severityText": "ERROR", "severityNumber": 17, **record}
+    one = {
+        "timeUnixNano": NOW,
+        "body": {"stringValue": "hello"},
+        "severityText": "ERROR",
+        "severityNumber": 17,
+        **record,
+    }
     return {"resourceLogs": [{"scopeLogs": [{"logRecords": [one]}]}]}
 
 
@@ -57,7 +63,11 @@ def metrics():
     resource = {"attributes": attributes(**{"service.name": "shop", "zone": "a"})}
     scope = {"name": "lib", "version": "1.2", "attributes": attributes(flavour="plain")}
     points = [{"asInt": "7", "startTimeUnixNano": NOW, "timeUnixNano": NOW, "attributes": attributes(row="r")}]
-    total = {"name": "requests", "unit": "s", "sum": {"dataPoints": points, "isMonotonic": True, "aggregationTemporality": 2}}
+    total = {
+        "name": "requests",
+        "unit": "s",
+        "sum": {"dataPoints": points, "isMonotonic": True, "aggregationTemporality": 2},
+    }
     return {"resourceMetrics": [{"resource": resource, "scopeMetrics": [{"scope": scope, "metrics": [total]}]}]}
 
 
@@ -66,7 +76,12 @@ def post(port, signal, body):
 
     def send():
         try:
-            http(f"http://127.0.0.1:{port}/v1/{signal}", json.dumps(body).encode(), {"Content-Type": "application/json"}, timeout=5)
+            http(
+                f"http://127.0.0.1:{port}/v1/{signal}",
+                json.dumps(body).encode(),
+                {"Content-Type": "application/json"},
+                timeout=5,
+            )
         except OSError:
             pass
 
@@ -76,7 +91,9 @@ def post(port, signal, body):
 def in_front_of(names, **how):
     """River text of a receiver to all of these inputs, and its port."""
     port = free_port()
-    return port, lambda labels: river.otlp_receiver(http=port, to=", ".join(n.replace("LABEL", l) for l in labels for n in names))
+    return port, lambda labels: river.otlp_receiver(
+        http=port, to=", ".join(n.replace("LABEL", l) for l in labels for n in names)
+    )
 
 
 # ---- sending_queue ----------------------------------------------------------------------------------------------------
@@ -174,12 +191,12 @@ def try_queue(ctx, component, endpoint):
     ctx.tmp = folder
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_otlphttp_queue(ctx):
     try_queue(ctx, "otelcol.exporter.otlphttp", lambda url: url)
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_otlp_queue(ctx):
     try_queue(ctx, "otelcol.exporter.otlp", lambda url: url)
 
@@ -233,7 +250,7 @@ def attributes_cases():
     return cases
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_processor_attributes(ctx):
     bodies = {"traces": traces(span(**SPANS)), "logs": logs(attributes=attributes(a="b")), "metrics": metrics()}
     everything = attributes_cases()
@@ -278,7 +295,7 @@ def lacks(name, **labels):
     return lambda port, **_: bool(series(port)) and not shows(name, **labels)(port)
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_exporter_prometheus(ctx):
     port, receiver = in_front_of(["otelcol.exporter.prometheus.LABEL.input"])
 
@@ -290,7 +307,11 @@ def test_exporter_prometheus(ctx):
 
     name = "requests_seconds_total"
     cases = [
-        Case("include_target_info", Side("", shows("target_info")), Side("", lacks("target_info"), outer="include_target_info = false")),
+        Case(
+            "include_target_info",
+            Side("", shows("target_info")),
+            Side("", lacks("target_info"), outer="include_target_info = false"),
+        ),
         Case(
             "include_scope_info",
             Side("", lacks("otel_scope_info")),
@@ -301,11 +322,22 @@ def test_exporter_prometheus(ctx):
             Side("", shows(name, otel_scope_name="lib")),
             Side("", lacks(name, otel_scope_name="lib"), outer="include_scope_labels = false"),
         ),
-        Case("add_metric_suffixes", Side("", shows(name)), Side("", shows("requests"), outer="add_metric_suffixes = false")),
+        Case(
+            "add_metric_suffixes",
+            Side("", shows(name)),
+            Side("", shows("requests"), outer="add_metric_suffixes = false"),
+        ),
         Case(
             "resource_to_telemetry_conversion",
             Side("", lacks(name, zone="a")),
             Side("", shows(name, zone="a"), outer="resource_to_telemetry_conversion = true"),
         ),
     ]
-    run(ctx, World(ctx, lambda seen: (204, {}, b"")), cases, text, receiver, lambda agent: post(port, "metrics", metrics()))
+    run(
+        ctx,
+        World(ctx, lambda seen: (204, {}, b"")),
+        cases,
+        text,
+        receiver,
+        lambda agent: post(port, "metrics", metrics()),
+    )

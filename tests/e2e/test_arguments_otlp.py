@@ -25,21 +25,40 @@ from lib.arguments import (
     tls_version_cases,
 )
 from lib.context import e2e
-from lib.net import free_port, http
+from lib.net import free_port, http, wait_for
 
-SPAN = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331", "startTimeUnixNano": "1767225600000000000"}
+SPAN = {
+    "traceId": "0af7651916cd43dd8448eb211c80319c",
+    "spanId": "b7ad6b7169203331",
+    "startTimeUnixNano": "1767225600000000000",
+}
 WORDS = " ".join(f"word{n}" for n in range(400))
 BODIES = {
     "traces": {
-        "resourceSpans": [{"scopeSpans": [{"spans": [{**SPAN, "name": WORDS, "endTimeUnixNano": SPAN["startTimeUnixNano"]}]}]}]
+        "resourceSpans": [
+            {"scopeSpans": [{"spans": [{**SPAN, "name": WORDS, "endTimeUnixNano": SPAN["startTimeUnixNano"]}]}]}
+        ]
     },
     "metrics": {
         "resourceMetrics": [
-            {"scopeMetrics": [{"metrics": [{"name": "m", "gauge": {"dataPoints": [{"asInt": "1", "timeUnixNano": "1767225600000000000"}]}}]}]}
+            {
+                "scopeMetrics": [
+                    {
+                        "metrics": [
+                            {
+                                "name": "m",
+                                "gauge": {"dataPoints": [{"asInt": "1", "timeUnixNano": "1767225600000000000"}]},
+                            }
+                        ]
+                    }
+                ]
+            }
         ]
     },
     "logs": {
-        "resourceLogs": [{"scopeLogs": [{"logRecords": [{"timeUnixNano": "1767225600000000000", "body": {"stringValue": "b"}}]}]}]
+        "resourceLogs": [
+            {"scopeLogs": [{"logRecords": [{"timeUnixNano": "1767225600000000000", "body": {"stringValue": "b"}}]}]}
+        ]
     },
 }
 
@@ -127,7 +146,9 @@ def auth_cases():
             side("basic", 'username = "someone"\npassword = "word"', authorization(basic)),
         ),
         Case(
-            "auth: otelcol.auth.bearer.token", Side("", authorization("")), side("bearer", bearer, authorization("Bearer t"))
+            "auth: otelcol.auth.bearer.token",
+            Side("", authorization("")),
+            side("bearer", bearer, authorization("Bearer t")),
         ),
         Case(
             "auth: otelcol.auth.bearer.scheme",
@@ -176,10 +197,18 @@ def otlphttp_cases(w):
         return header("content-encoding", coding)
 
     return [
-        Case("client.endpoint", Side("", path("/some/where/v1/traces"), path("/some/where/v1/logs"), path="/some/where/")),
-        Case("client.headers", Side("", header("x-row", "")), Side('headers = {"X-Row" = "one"}', header("x-row", "one"))),
+        Case(
+            "client.endpoint", Side("", path("/some/where/v1/traces"), path("/some/where/v1/logs"), path="/some/where/")
+        ),
+        Case(
+            "client.headers", Side("", header("x-row", "")), Side('headers = {"X-Row" = "one"}', header("x-row", "one"))
+        ),
         *(
-            Case(f"client.compression {coding}", Side("", sent_as("gzip")), Side(f'compression = "{coding}"', sent_as(coding)))
+            Case(
+                f"client.compression {coding}",
+                Side("", sent_as("gzip")),
+                Side(f'compression = "{coding}"', sent_as(coding)),
+            )
             for coding in ("zstd", "snappy", "zlib", "deflate")
         ),
         Case("client.compression none", Side("", sent_as("gzip")), Side('compression = "none"', sent_as(""))),
@@ -205,7 +234,11 @@ def otlphttp_cases(w):
                 Side("", path(f"/v1/{signal}")),
                 Side("", path(f"/own/{signal}"), outer=f'{name} = "http://TARGET/own/{signal}"'),
             )
-            for signal, name in (("traces", "traces_endpoint"), ("metrics", "metrics_endpoint"), ("logs", "logs_endpoint"))
+            for signal, name in (
+                ("traces", "traces_endpoint"),
+                ("metrics", "metrics_endpoint"),
+                ("logs", "logs_endpoint"),
+            )
         ),
     ]
 
@@ -226,13 +259,23 @@ def try_all(ctx, name, cases, endpoint, signals=("traces", "metrics", "logs"), i
         )
 
     def source(labels):
-        return river.otlp_receiver(http=port, to=", ".join(f"otelcol.exporter.{name}.{label}.input" for label in labels))
+        return river.otlp_receiver(
+            http=port, to=", ".join(f"otelcol.exporter.{name}.{label}.input" for label in labels)
+        )
 
     def send(agent):
         for signal in signals:
             post(port, signal)
 
-    run(ctx, w, cases(w) if callable(cases) else cases, component, source, send, env=environment_trust(w.ca) if is_system_trusted else None)
+    run(
+        ctx,
+        w,
+        cases(w) if callable(cases) else cases,
+        component,
+        source,
+        send,
+        env=environment_trust(w.ca) if is_system_trusted else None,
+    )
 
 
 @e2e(timeout=90)
@@ -259,7 +302,9 @@ def otlp_cases(w):
 
     return [
         Case("client.endpoint", Side("", reached)),
-        Case("client.headers", Side("", header("x-row", "")), Side('headers = {"X-Row" = "one"}', header("x-row", "one"))),
+        Case(
+            "client.headers", Side("", header("x-row", "")), Side('headers = {"X-Row" = "one"}', header("x-row", "one"))
+        ),
         Case("client.compression", Side("", sent_as("gzip")), Side('compression = "deflate"', sent_as("deflate"))),
         Case("client.compression none", Side("", sent_as("gzip")), Side('compression = "none"', sent_as(""))),
         Case(
@@ -296,9 +341,7 @@ def test_otlp(ctx):
 
 @e2e(timeout=90)
 def test_otlp_retries(ctx):
-    timeout = Case(
-        "timeout", Side("", requests(1, 1)), Side("", requests(3), outer='timeout = "200ms"'), reply=silence
-    )
+    timeout = Case("timeout", Side("", requests(1, 1)), Side("", requests(3), outer='timeout = "200ms"'), reply=silence)
     try_all(ctx, "otlp", [timeout, *retry_cases("otelcol.exporter.otlp")], plain_or_tls, signals=["traces"])
 
 
@@ -323,7 +366,11 @@ def test_otlp_keepalive(ctx):
     wait, idle = 'ping_wait = "1s"', "ping_without_stream = true"
     cases = [
         Case("client.keepalive.ping_wait", Side("", not_pinged), Side(keepalive(wait, idle), pinged)),
-        Case("client.keepalive.ping_without_stream", Side(keepalive(wait), not_pinged), Side(keepalive(wait, idle), pinged)),
+        Case(
+            "client.keepalive.ping_without_stream",
+            Side(keepalive(wait), not_pinged),
+            Side(keepalive(wait, idle), pinged),
+        ),
         Case(
             "client.keepalive.ping_response_timeout",
             Side(keepalive(wait, idle, 'ping_response_timeout = "60s"'), stayed),
@@ -342,3 +389,17 @@ def test_system_certificates(ctx):
         ctx.tmp.mkdir()
         try_all(ctx, name, lambda w: [system_roots_case(w)], endpoint, is_system_trusted=True)
         ctx.tmp = folder
+
+
+@e2e(timeout=60)
+def test_otlp_wait_for_ready(ctx):
+    """Where nobody listens: a request fails at once, or waits for its time."""
+    port = free_port()
+    text = river.otlp_receiver(http=port, to="otelcol.exporter.otlp.hasty.input, otelcol.exporter.otlp.waiting.input")
+    for name, more in (("hasty", ""), ("waiting", "    wait_for_ready = true")):
+        text += river.otlp_exporter(free_port(), name, more, timeout="20s")
+    agent = ctx.agent(text, args=["--shutdown.timeout=1s"])
+    post(port, "traces")
+    wait_for(lambda: "component_id=otelcol.exporter.otlp.hasty" in agent.stderr(), 10, "the hasty one says so")
+    time.sleep(2)
+    assert "component_id=otelcol.exporter.otlp.waiting" not in agent.stderr(), "the other one waits"

@@ -110,7 +110,9 @@ def loki_write_cases():
             Side("", of(LOKI_WRITE, lambda component, **what: not endpoint_named(component, "/row")(**what))),
             Side('name = "row"', endpoint_named(LOKI_WRITE, "/row")),
         ),
-        Case("endpoint.headers", Side("", header("x-row", "")), Side('headers = {"X-Row" = "h"}', header("x-row", "h"))),
+        Case(
+            "endpoint.headers", Side("", header("x-row", "")), Side('headers = {"X-Row" = "h"}', header("x-row", "h"))
+        ),
         Case(
             "endpoint.tenant_id",
             Side("", header("x-scope-orgid", "")),
@@ -118,7 +120,12 @@ def loki_write_cases():
         ),
         Case("endpoint.batch_wait", Side('batch_wait = "1h"', not_reached), Side('batch_wait = "50ms"', reached)),
         Case("endpoint.batch_size", Side("", pushes(1, 5)), Side('batch_size = "256B"', pushes(20))),
-        Case("endpoint.remote_timeout", Side("", requests(1, 1)), Side('remote_timeout = "100ms"', requests(3)), reply=silence),
+        Case(
+            "endpoint.remote_timeout",
+            Side("", requests(1, 1)),
+            Side('remote_timeout = "100ms"', requests(3)),
+            reply=silence,
+        ),
         Case(
             "endpoint.min_backoff_period",
             Side('min_backoff_period = "30s"\nmax_backoff_period = "30s"', requests(1, 1)),
@@ -218,7 +225,9 @@ def exposition(seen):
 
 def series(port):
     return [
-        ({p.name: p.value for p in s.labels}, s) for m in decoded(port, REMOTE_WRITE["WriteRequest"]) for s in m.timeseries
+        ({p.name: p.value for p in s.labels}, s)
+        for m in decoded(port, REMOTE_WRITE["WriteRequest"])
+        for s in m.timeseries
     ]
 
 
@@ -306,15 +315,26 @@ def remote_write_cases():
             Side("", of(REMOTE, lambda component, **what: not endpoint_named(component, "/row")(**what))),
             Side('name = "row"', endpoint_named(REMOTE, "/row")),
         ),
-        Case("endpoint.headers", Side("", header("x-row", "")), Side('headers = {"X-Row" = "h"}', header("x-row", "h"))),
-        Case("endpoint.remote_timeout", Side("", requests(1, 1)), Side('remote_timeout = "100ms"', requests(3)), reply=silence),
+        Case(
+            "endpoint.headers", Side("", header("x-row", "")), Side('headers = {"X-Row" = "h"}', header("x-row", "h"))
+        ),
+        Case(
+            "endpoint.remote_timeout",
+            Side("", requests(1, 1)),
+            Side('remote_timeout = "100ms"', requests(3)),
+            reply=silence,
+        ),
         Case("endpoint.send_exemplars", Side("", exemplars(True)), Side("send_exemplars = false", exemplars(False))),
         Case(
             "queue_config.batch_send_deadline",
             Side(queue('batch_send_deadline = "1h"'), not_reached),
             Side(queue('batch_send_deadline = "50ms"'), reached),
         ),
-        Case("queue_config.max_samples_per_send", Side("", largest(SERIES, 10**6)), Side(queue("max_samples_per_send = 7"), largest(7, 7))),
+        Case(
+            "queue_config.max_samples_per_send",
+            Side("", largest(SERIES, 10**6)),
+            Side(queue("max_samples_per_send = 7"), largest(7, 7)),
+        ),
         Case(
             "queue_config.min_backoff",
             Side(queue('min_backoff = "30s"', 'max_backoff = "30s"'), requests(1, 1)),
@@ -339,7 +359,9 @@ def remote_write_cases():
             Side(queue('sample_age_limit = "1s"'), gives_up),
             reply=unavailable,
         ),
-        Case("metadata_config.send", Side("", metadata(1)), Side("metadata_config {\n  send = false\n}", metadata(0, 0))),
+        Case(
+            "metadata_config.send", Side("", metadata(1)), Side("metadata_config {\n  send = false\n}", metadata(0, 0))
+        ),
         *relabel_cases(),
         Case(
             "external_labels",
@@ -388,6 +410,40 @@ def test_remote_write_shards(ctx):
     run(
         *(ctx, World(ctx, answer), cases, remote_write),
         lambda labels: river.scrape(many, receivers(labels)),
+    )
+
+
+@e2e(timeout=90)
+def test_remote_write_native_histograms(ctx):
+    port = free_port()
+    point = {
+        "timeUnixNano": "1767225600000000000",
+        "startTimeUnixNano": "1767225000000000000",
+        "count": "3",
+        "sum": 4.5,
+        "scale": 1,
+        "zeroCount": "1",
+        "positive": {"offset": 0, "bucketCounts": ["1", "1"]},
+    }
+    histogram = {"dataPoints": [point], "aggregationTemporality": 2}
+    metric = {"name": "h", "exponentialHistogram": histogram}
+    body = json.dumps({"resourceMetrics": [{"scopeMetrics": [{"metrics": [metric]}]}]}).encode()
+
+    def histograms(port, **_):
+        return any(s.histograms for labels, s in series(port) if labels["__name__"] == "h")
+
+    cases = [
+        Case(
+            "endpoint.send_native_histograms",
+            Side("", of(REMOTE, given_up), lambda port, **_: not histograms(port)),
+            Side("send_native_histograms = true", histograms),
+        )
+    ]
+    run(
+        *(ctx, World(ctx, answer), cases, remote_write),
+        lambda labels: river.otlp_receiver(http=port, to="otelcol.exporter.prometheus.p.input")
+        + f'otelcol.exporter.prometheus "p" {{\n  forward_to = [{receivers(labels)}]\n}}\n',
+        lambda agent: http(f"http://127.0.0.1:{port}/v1/metrics", body, {"Content-Type": "application/json"}),
     )
 
 

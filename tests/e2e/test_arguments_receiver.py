@@ -46,7 +46,9 @@ def call(channel, metadata=(), spans=1, attribute_bytes=0):
     """The status code of a call."""
     export = channel.unary_unary(otlp_raw.METHODS["traces"])
     try:
-        export(otlp_raw.traces(spans, attribute_bytes=attribute_bytes).SerializeToString(), timeout=5, metadata=metadata)
+        export(
+            otlp_raw.traces(spans, attribute_bytes=attribute_bytes).SerializeToString(), timeout=5, metadata=metadata
+        )
     except grpc.RpcError as e:
         return e.code()
     finally:
@@ -191,7 +193,9 @@ def tls(ca, folder, client=None, **versions):
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as s:
                 with context().wrap_socket(s, server_hostname="127.0.0.1") as t:
-                    t.sendall(b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+                    t.sendall(
+                        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+                    )
                     return t.recv(12) == b"HTTP/1.1 200"
         except OSError:
             return False
@@ -300,9 +304,19 @@ def grpc_cases(ca, here, client):
             lambda port, **_: not tls_call(ca)(port) and tls_call(ca, client)(port),
         ),
         ("keepalive.server_parameters.max_connection_age", "", stays(), keepalive('max_connection_age = "1s"'), ends()),
-        ("keepalive.server_parameters.max_connection_idle", "", stays(), keepalive('max_connection_idle = "1s"'), ends()),
         (
-            *("keepalive.server_parameters.max_connection_age_grace", keepalive('max_connection_age = "1s"'), no(closed(True))),
+            "keepalive.server_parameters.max_connection_idle",
+            "",
+            stays(),
+            keepalive('max_connection_idle = "1s"'),
+            ends(),
+        ),
+        (
+            *(
+                "keepalive.server_parameters.max_connection_age_grace",
+                keepalive('max_connection_age = "1s"'),
+                no(closed(True)),
+            ),
             keepalive('max_connection_age = "1s"', 'max_connection_age_grace = "300ms"'),
             closed(True),
         ),
@@ -355,17 +369,17 @@ def run(ctx, protocol, cases):
     assert not wrong, f"{len(wrong)} not as they should be: " + "; ".join(wrong)
 
 
-@e2e(needs=["sdk"], timeout=60)
+@e2e(needs=["sdk"], timeout=90)
 def test_http(ctx):
     run(ctx, "http", http_cases)
 
 
-@e2e(needs=["sdk"], timeout=60)
+@e2e(needs=["sdk"], timeout=90)
 def test_grpc(ctx):
     run(ctx, "grpc", grpc_cases)
 
 
-@e2e(needs=["sdk"], timeout=60)
+@e2e(needs=["sdk"], timeout=90)
 def test_include_metadata(ctx):
     """Only then can an attribute be taken from a request's headers."""
     recorder = ctx.started(Recorder())
@@ -399,7 +413,11 @@ def test_include_metadata(ctx):
 SIGNALS = {
     "traces": BODY,
     "metrics": json.dumps(
-        {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "m", "gauge": {"dataPoints": [{"asInt": "1"}]}}]}]}]}
+        {
+            "resourceMetrics": [
+                {"scopeMetrics": [{"metrics": [{"name": "m", "gauge": {"dataPoints": [{"asInt": "1"}]}}]}]}
+            ]
+        }
     ).encode(),
     "logs": json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [{"body": {"stringValue": "b"}}]}]}]}).encode(),
 }
@@ -411,7 +429,7 @@ BEHIND = {
 }
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_output(ctx):
     """Each signal goes where output says, of a receiver and of the processors; what output does not name goes nowhere."""
     recorder = ctx.started(Recorder())
@@ -440,3 +458,31 @@ def test_output(ctx):
     time.sleep(0.5)
     for label, signal, port, out in ways:
         assert {s.target for s in out.seen} == {f"/v1/{signal}"}, f"{label}: {out.seen}"
+
+
+@e2e(timeout=60)
+def test_http_block_pem(ctx):
+    """The agent's own http block with certificates as texts: who is trusted, and who must show a certificate."""
+    ca, stranger = Authority(ctx.tmp / "ca"), Authority(ctx.tmp / "stranger", "another authority")
+    here, client = ca.issue("here", "IP:127.0.0.1"), ca.issue("client", "DNS:client")
+    other = stranger.issue("other", "DNS:other")
+    pems = f"cert_pem = {river.string(here.pem)}\n    key_pem = {river.string(here.key_pem)}"
+    asks = f'client_ca_pem = {river.string(ca.pem)}\n    client_auth_type = "RequireAndVerifyClientCert"'
+
+    def answers(agent, identity=None):
+        context = ssl.create_default_context(cafile=ca.cert)
+        if identity:
+            context.load_cert_chain(identity.cert, identity.key)
+        try:
+            with socket.create_connection(("127.0.0.1", agent.port), timeout=5) as s:
+                with context.wrap_socket(s, server_hostname="127.0.0.1") as t:
+                    t.sendall(b"GET /-/ready HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    return t.recv(12) == b"HTTP/1.1 200"
+        except OSError:
+            return False
+
+    agent = ctx.agent(f"http {{\n  tls {{\n    {pems}\n  }}\n}}\n", ready=False)
+    wait_for(lambda: answers(agent), 10, "the certificate is trusted")
+    agent = ctx.agent(f"http {{\n  tls {{\n    {pems}\n    {asks}\n  }}\n}}\n", ready=False, name="asks")
+    wait_for(lambda: answers(agent, client), 10, "a client with a certificate is answered")
+    assert not answers(agent) and not answers(agent, other), "nobody else is"

@@ -47,7 +47,8 @@ def compare(found):
 
 def components(name, forward):
     return "".join(
-        f'{name} "c{i}" {{\n{forward}{rules(lines).replace("CASE", str(i))}}}\n' for i, (_, lines, _) in enumerate(RULES)
+        f'{name} "c{i}" {{\n{forward}{rules(lines).replace("CASE", str(i))}}}\n'
+        for i, (_, lines, _) in enumerate(RULES)
     )
 
 
@@ -55,7 +56,7 @@ def arriving():
     return {str(i) for i, (_, _, labels) in enumerate(RULES) if labels is not None}
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_discovery_relabel(ctx):
     agent = ctx.agent(components("discovery.relabel", f"  targets = [{river.target(GIVEN)}]\n"))
     found = {}
@@ -69,7 +70,7 @@ def test_discovery_relabel(ctx):
     compare(found)
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_loki_relabel(ctx):
     sink = ctx.loki()
     log = ctx.tmp / "x.log"
@@ -85,10 +86,12 @@ def test_loki_relabel(ctx):
     compare({labels.pop("case"): labels for labels in sink.label_sets()})
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_prometheus_relabel(ctx):
     sink = ctx.remote_write()
-    target = ctx.started(Recorder()).listen(reply=lambda seen: (200, {"Content-Type": "text/plain"}, b'm{a="1",b="2"} 1\n'))
+    target = ctx.started(Recorder()).listen(
+        reply=lambda seen: (200, {"Content-Type": "text/plain"}, b'm{a="1",b="2"} 1\n')
+    )
     to = ", ".join(f"prometheus.relabel.c{i}.receiver" for i in range(len(RULES)))
     agent = ctx.agent(
         components("prometheus.relabel", "  forward_to = [prometheus.remote_write.out.receiver]\n")

@@ -43,7 +43,11 @@ def queried(name, *values):
 def scrape_cases():
     quick = 'scrape_interval = "1s"\nscrape_timeout = "900ms"'
     return [
-        Case("scrape_interval", Side('scrape_interval = "1h"', lambda port, **_: len(port.seen) <= 1), Side(quick, asked(3))),
+        Case(
+            "scrape_interval",
+            Side('scrape_interval = "1h"', lambda port, **_: len(port.seen) <= 1),
+            Side(quick, asked(3)),
+        ),
         Case("metrics_path", Side(quick, path("/metrics")), Side(quick + '\nmetrics_path = "/own"', path("/own"))),
         Case(
             "params",
@@ -62,7 +66,10 @@ def scrape_cases():
         Case(
             "enable_compression",
             Side(quick, header("Accept-Encoding", "gzip")),
-            Side(quick + "\nenable_compression = false", lambda port, **_: reached(port) and not header("Accept-Encoding", "gzip")(port)),
+            Side(
+                quick + "\nenable_compression = false",
+                lambda port, **_: reached(port) and not header("Accept-Encoding", "gzip")(port),
+            ),
         ),
         Case(
             "scheme",
@@ -74,11 +81,13 @@ def scrape_cases():
     ]
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_prometheus_scrape(ctx):
     def component(label, url, options, _):
         address = url.split("://")[1]
-        two = ", ".join(river.target({"__address__": address, "n": n}) for n in "12") if "target_limit" in label else None
+        two = (
+            ", ".join(river.target({"__address__": address, "n": n}) for n in "12") if "target_limit" in label else None
+        )
         targets = f"[{two or river.target({'__address__': address})}]"
         return f'prometheus.scrape "{label}" {{\n  targets = {targets}\n  forward_to = [prometheus.echo.e.receiver]\n{indented(options, 2)}}}\n'
 
@@ -120,23 +129,30 @@ def filtered(expected):
     return question
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_discovery_docker(ctx):
     def component(label, url, options, _):
         return f'discovery.docker "{label}" {{\n  host = "{url}"\n{indented(options, 2)}}}\n'
 
     cases = [
-        Case("refresh_interval", Side('refresh_interval = "1h"', listed(1, 1)), Side('refresh_interval = "200ms"', listed(5))),
+        Case(
+            "refresh_interval",
+            Side('refresh_interval = "1h"', listed(1, 1)),
+            Side('refresh_interval = "200ms"', listed(5)),
+        ),
         Case(
             "filter.name, filter.values",
             Side("", filtered(None)),
-            Side('filter {\n  name = "status"\n  values = ["running", "paused"]\n}', filtered({"status": ["running", "paused"]})),
+            Side(
+                'filter {\n  name = "status"\n  values = ["running", "paused"]\n}',
+                filtered({"status": ["running", "paused"]}),
+            ),
         ),
     ]
     run(ctx, World(ctx, docker), cases, component)
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_loki_source_docker(ctx):
     def component(label, url, options, _):
         return (
@@ -164,7 +180,7 @@ def exported(agent, component, name):
     return {e["name"]: e["value"] for e in json.loads(body)["exports"]}[name]
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_local_file(ctx):
     files = {name: ctx.tmp / name for name in ("secret", "plain", "often", "seldom")}
     for file in files.values():
@@ -207,7 +223,7 @@ def age(path, seconds):
     os.utime(path, (then, then))
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_file_match(ctx):
     """local.file_match's sync_period and loki.source.file's file_match: when new files are looked for."""
     sink = ctx.loki()
@@ -243,7 +259,7 @@ def without_inotify(ctx):
     program.write_text(
         "#!/bin/sh\n"
         "exec unshare --user --map-root-user sh -c "
-        f"'echo 0 > /proc/sys/user/max_inotify_instances && exec {ctx.bin} \"$@\"' sh \"$@\"\n"
+        f'\'echo 0 > /proc/sys/user/max_inotify_instances && exec {ctx.bin} "$@"\' sh "$@"\n'
     )
     program.chmod(0o755)
     test = ["unshare", "--user", "--map-root-user", "sh", "-c", "echo 0 > /proc/sys/user/max_inotify_instances"]
@@ -252,7 +268,7 @@ def without_inotify(ctx):
     return program
 
 
-@e2e(timeout=60)
+@e2e(timeout=90)
 def test_loki_source_file_without_inotify(ctx):
     sink = ctx.loki()
     often, seldom = ctx.tmp / "often.log", ctx.tmp / "seldom.log"

@@ -221,6 +221,7 @@ def test_remote_http_wrong_arguments_are_refused(ctx):
             "at most one of basic_auth, authorization, oauth2",
         ),
         ('url = "http://x/y"\nclient {\n  oauth2 {\n    token_url = "http://x/t"\n  }\n}', "client_id must be set"),
+        ('url = "http://x/y"\nclient {\n  http_headers = {"content-type" = ["a"]}\n}', "may not set Content-Type"),
         ('url = "http://x/y"\nclient {\n  no_proxy = "a"\n}', "no_proxy needs proxy_url"),
         ('url = "http://x/y"\nclient {\n  proxy_connect_header = {"a" = ["b"]}\n}', "proxy_connect_header needs"),
     ]
@@ -711,6 +712,10 @@ def test_import_file_poll_frequency(ctx):
     file.write_text(module("two"))
     time.sleep(1)
     wait_module(agent, "one")
+    agent.reload(of("200ms"))
+    wait_module(agent, "two")
+    file.write_text(module("three"))
+    wait_module(agent, "three")
 
 
 @e2e(timeout=60)

@@ -20,10 +20,6 @@ def silence(seen):
     return None
 
 
-def give_token(seen):
-    return 200, {"Content-Type": "application/json"}, b'{"access_token":"given","token_type":"Bearer","expires_in":3600}'
-
-
 class World:
     """Servers of every kind a case may want, and the certificates."""
 
@@ -62,19 +58,16 @@ class Side:
     outer: options of the component itself. before: River text this side needs beside its component. In all three PROXY,
     TARGET and LABEL are the proxy's URL (proxy: there is one), the server's address and the component's label."""
 
-    def __init__(self, options, *expected, outer="", before="", host="127.0.0.1", proxy=False, path="", tokens_host=""):
+    def __init__(self, options, *expected, outer="", before="", host="127.0.0.1", proxy=False, path=""):
         self.options, self.expected, self.outer, self.before = options, expected, outer, before
         self.host, self.proxy, self.path = host, proxy, path
-        self.tokens_host = tokens_host or "127.0.0.1"
 
 
 class Case:
-    """is_deaf: the server answers no pings. tokens: there is a server of this kind that gives tokens (RFC 6749), at the
-    URL that takes the place of TOKENS."""
+    """is_deaf: the server answers no pings."""
 
-    def __init__(self, about, *sides, kind="plain", reply=None, is_deaf=False, tokens=None):
+    def __init__(self, about, *sides, kind="plain", reply=None, is_deaf=False):
         self.about, self.sides, self.kind, self.reply, self.is_deaf = about, sides, kind, reply, is_deaf
-        self.tokens = tokens
 
 
 # -- what can be seen: question(port, proxy, environment, target, agent, label) -> true when it was ------------------
@@ -205,7 +198,7 @@ def indented(options, by=4):
     return "".join(" " * by + f"{line}\n" for line in options.splitlines())
 
 
-def run(ctx, w, cases, component, common="", then=None, seconds=15, env=None):
+def run(ctx, w, cases, component, common="", then=None, seconds=30, env=None):
     """component(label, url, options, outer) is the River text of one component; common: what all of them need, or a
     function of their labels; then(agent) runs, aside, when the agent is up."""
     text, questions, labels = "", [], []
@@ -215,22 +208,17 @@ def run(ctx, w, cases, component, common="", then=None, seconds=15, env=None):
             port = w.listen(case.kind, case.reply)
             port.is_deaf = case.is_deaf
             proxy = w.listen("plain", refuse) if side.proxy else None
-            tokens = w.listen(case.tokens, give_token) if case.tokens else None
             target = f"{side.host}:{port.number}"
             url = f"{'http' if case.kind == 'plain' else 'https'}://{target}{side.path}"
 
             def filled(part):
                 if proxy:
                     part = part.replace("PROXY", f"http://127.0.0.1:{proxy.number}")
-                if tokens:
-                    scheme = "http" if case.tokens == "plain" else "https"
-                    part = part.replace("TOKENS", f"{scheme}://{side.tokens_host}:{tokens.number}/token")
                 return part.replace("TARGET", target).replace("LABEL", label)
 
             text += filled(side.before) + component(label, url, filled(side.options), filled(side.outer))
             labels.append(label)
             what = {"port": port, "proxy": proxy, "environment": w.environment_proxy, "target": target, "label": label}
-            what["tokens"] = tokens
             questions += [(f"{case.about}, {'with it' if i else 'without it'}", e, what) for e in side.expected]
     proxy = f"http://127.0.0.1:{w.environment_proxy.number}"
     agent = ctx.agent(

@@ -9,6 +9,11 @@ enum { MOST_SHOWN = 160 };
 
 static const char secret[] = "hunter2-hunter2";
 
+static bool has_secret(struct slice s)
+{
+    return slice_find_slice(s, slice_str(secret)) != s.len;
+}
+
 static bool has_quote(struct slice s)
 {
     return slice_find(s, '"') != s.len || slice_find(s, '`') != s.len || slice_find(s, '\'') != s.len;
@@ -45,8 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buf_reset(&text);
     diags_print(&text, &diags, true);
     /* a quote before it may make other words of it */
-    if (!has_quote(before))
-        BUG_ON(slice_find_slice(buf_slice(&text), slice_str(secret)) != text.len);
+    if (!has_quote(before) && !has_secret(before) && !has_secret(after))
+        BUG_ON(has_secret(buf_slice(&text)));
     buf_release(&text);
     diags_release(&diags);
     arena_release(&arena);

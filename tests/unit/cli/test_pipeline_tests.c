@@ -38,6 +38,10 @@ static const char config[] =
     "  targets = [{\"__address__\" = \"h:80\", \"zone\" = \"z\"}]\n"
     "  forward_to = [prometheus.relabel.r.receiver]\n"
     "}\n"
+    "prometheus.scrape \"h\" {\n"
+    "  targets = [{\"__address__\" = \"h:80\", \"zone\" = \"z\", job = \"j\"}]\n"
+    "  honor_labels = true\n  forward_to = [prometheus.relabel.r.receiver]\n"
+    "}\n"
     "prometheus.relabel \"r\" {\n"
     "  rule {\n    source_labels = [\"__name__\"]\n    regex = \"go_.*\"\n    action = \"drop\"\n  }\n"
     "  forward_to = [prometheus.remote_write.w.receiver]\n"
@@ -199,6 +203,12 @@ static const struct row passing[] = {
      "2\n`\n}\n"
      "expect {\n at = \"prometheus.remote_write.w\"\n samples = "
      "`up{exported_zone=\"own\", instance=\"h:80\", job=\"prometheus.scrape.s\", zone=\"z\"} 1`\n}\n",
+     TEST_PASSED,
+     {0}},
+    {"samples whose labels are honoured",
+     "samples {\n to = \"prometheus.scrape.h\"\n target = {zone = \"z\"}\n text = `up{zone=\"own\"} 1`\n}\n"
+     "expect {\n at = \"prometheus.remote_write.w\"\n samples = `up{instance=\"h:80\", job=\"j\", zone=\"own\"} "
+     "1`\n}\n",
      TEST_PASSED,
      {0}},
     {"values of samples",

@@ -43,7 +43,7 @@ static struct bench {
     struct buf text;             /* what the sinks got, a line per item */
     uint32_t n_items, n_batches; /* likewise */
     _Atomic int outcome;         /* enum outcome: how the sinks settle; set while loops run */
-    _Atomic bool is_holding;             /* they wait for bench_release */
+    _Atomic bool is_holding;     /* they wait for bench_release */
     struct batch *held[BENCH_HELD];
     size_t n_held;
 

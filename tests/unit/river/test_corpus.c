@@ -134,8 +134,7 @@ static void walk(const char *folder, struct shares *shares)
         if (read_file(folder, e->d_name, ".refused", &want))
             check_refused(shares, e->d_name, buf_slice(&in));
         else
-            check_valid(shares, e->d_name, buf_slice(&in),
-                        read_file(folder, e->d_name, ".want", &want) ? &want : NULL);
+            check_valid(shares, e->d_name, buf_slice(&in), read_file(folder, e->d_name, ".want", &want) ? &want : NULL);
     }
     (void)closedir(dir);
     buf_release(&in);
@@ -155,8 +154,8 @@ static void public_configurations_are_read_and_laid_out_as_by_alloy(void **state
     walk(folder, &shares);
     print_message("%u files; of %u valid ones %u are read, %u give the same bytes, %u are not stable; of %u others %u "
                   "are refused\n",
-                  shares.files, shares.valid, shares.parsed, shares.same, shares.unstable,
-                  shares.files - shares.valid, shares.refused);
+                  shares.files, shares.valid, shares.parsed, shares.same, shares.unstable, shares.files - shares.valid,
+                  shares.refused);
     assert_true(shares.valid > 0);
     assert_true(shares.parsed * 100 >= shares.valid * 99);
     assert_true(shares.same * 100 >= shares.valid * 99);

@@ -47,6 +47,8 @@ static void a_literal_that_sounds_secret_is_not_shown(void **state)
         {"password = sys.env(\"PW\") + \"hunter2\"", "password = sys.env(\"PW\") + \"(secret)\""},
         {"url = \"http://me:hunter2@host/a:b@c\"", "url = \"http://me:xxxxx@host/a:b@c\""},
         {"url = \"http://host/?a=b:c@d\"", "url = \"http://host/?a=b:c@d\""},
+        {"a = sys.env(x, password = \"hunter2\"", "a = sys.env(x, password = \"(secret)\""},
+        {"password = \"hunter2\" = x", "password = \"(secret)\" = x"},
         {"expression = \"password=(.*)\"", "expression = \"password=(.*)\""},
         {"a = \"x\"", "a = \"x\""},
     };

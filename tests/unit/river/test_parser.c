@@ -104,6 +104,62 @@ static void files_are_laid_out_as_alloy_does_it(void **state)
     buf_release(&want);
 }
 
+/* What Alloy's formatter gave for each, so its surprises too: a comment keeps the blanks at its end, what is joined
+ * ends the columns before it, the blank lines of a file with nothing in it. */
+static void small_texts_are_laid_out_as_alloy_does_it(void **state)
+{
+    static const struct {
+        const char *in, *want;
+    } rows[] = {
+        {"a = {\n}\nlonger = 1\n", "a = {}\nlonger = 1\n"},
+        {"a = 1 +\n2\nlonger = 1\n", "a = 1 + 2\nlonger = 1\n"},
+        {"x = {\n\ta = [\n\t],\n\tlonger = 1,\n}\n", "x = {\n\ta = [],\n\tlonger = 1,\n}\n"},
+        {"x = {a = 1,\nlonger = 2,\n}\n", "x = {a   = 1,\n\tlonger = 2,\n}\n"},
+        {"a = 1 // two  \nbb = 2\n", "a  = 1 // two  \nbb = 2\n"},
+        {"a = 1 /* x\r\ny */\r\n", "a = 1 /* x\ny */\n"},
+        {"", "\n"},
+        {"a \"\" { }\n", "a { }\n"},
+        {"a./* x */b \"l\" {}\n", "a.b /* x */ \"l\" { }\n"},
+        {"a = [1 /* c */, 2]\n", "a = [1, /* c */ 2]\n"},
+        {"a = {\"b\" = 1, c = 2}\n", "a = {\"b\" = 1, c = 2}\n"},
+        {"a = {`b` = 1}\n", "a = {\"b\" = 1}\n"},
+        {"é = 1\nlonger = \"日本\"\n", "é      = 1\nlonger = \"日本\"\n"},
+        {"a = 1\n\n\n\nb = 2\n", "a = 1\n\nb = 2\n"},
+        {"a { b = 1\nc = 2 }\n", "a {\n\tb = 1\n\tc = 2\n}\n"},
+        {"a = f(\n1,\n2,\n)\n", "a = f(\n\t1,\n\t2,\n)\n"},
+        {"a = f(1,\n2)\n", "a = f(1,\n\t2)\n"},
+        {"a = (\n1)\n", "a = (1)\n"},
+        {"a = [1,\n2]\n", "a = [1,\n\t2]\n"},
+        {"a = [\n1, 2,\n3,\n]\n", "a = [\n\t1, 2,\n\t3,\n]\n"},
+        {"a = -(-1)\nb = !true\n", "a = -(-1)\nb = !true\n"},
+        {"a = 1.\nb = a[0].c\n", "a = 1.\nb = a[0].c\n"},
+        {"/* x */ a = 1\n", "/* x */ a = 1\n"},
+        {"a = 1 /* x */ // y\n", "a = 1 /* x */ // y\n"},
+        {"a { // x\n}\n", "a { // x\n}\n"},
+        {"a {\n// x\n}\n", "a {\n\t// x\n}\n"},
+        {"a {\n\n// x\n\nb = 1\n\n// y\n\n}\n", "a {\n\n\t// x\n\n\tb = 1\n\n\t// y\n\n}\n"},
+        {"a = {}\nlonger = 1\n", "a = {}\nlonger = 1\n"},      /* as the first row leaves it */
+        {"a = f( // x\n)\n", "a = f() // x\n"},                /* Alloy's would not read again: f(, */
+        {"a.// x\nb \"l\" {}\n", "// x\na.b \"l\" { }\n"},     /* nor a newline after a name */
+        {"a = `x \n\ty\tz`\n", "a = `x \n\ty\tz`\n"},          /* Alloy's changes raw strings */
+        {"a = \"x\ty\"\nbb = 1\n", "a  = \"x\ty\"\nbb = 1\n"}, /* and texts with a tab */
+        {"a = {\"\\\"\" = 1}\n", "a = {\"\\\"\" = 1}\n"},      /* and keys with an escape */
+    };
+    struct buf got;
+
+    (void)state;
+    buf_init(&got, 1 << 20);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct slice want = slice_str(rows[i].want);
+
+        if (process(slice_str(rows[i].in), "in", true, &got) != OK || !slice_eq(buf_slice(&got), want))
+            fail_msg("%s\ngives\n%.*s\nwants\n%s", rows[i].in, SLICE_ARG(buf_slice(&got)), rows[i].want);
+        if (process(want, "out", true, &got) != OK || !slice_eq(buf_slice(&got), want))
+            fail_msg("%s\ngives, formatted again,\n%.*s", rows[i].want, SLICE_ARG(buf_slice(&got)));
+    }
+    buf_release(&got);
+}
+
 static void lines_end_statements_only_where_they_can(void **state)
 {
     static const struct {
@@ -288,6 +344,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_reported_all_at_once_with_place_and_help),
         cmocka_unit_test(files_are_laid_out_as_alloy_does_it),
+        cmocka_unit_test(small_texts_are_laid_out_as_alloy_does_it),
         cmocka_unit_test(lines_end_statements_only_where_they_can),
         cmocka_unit_test(references_are_listed_with_their_places),
         cmocka_unit_test(hostile_texts_end_soon),

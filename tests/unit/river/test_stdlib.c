@@ -145,6 +145,7 @@ static void format_is_gos_sprintf(void **state)
         {"string.format(\"%[3]v|%s\", 1, 2, 3)", "\"3|%!s(MISSING)\""}, /* reordered: nothing is extra */
         {"string.format(\"%.*d|%-*d|\", -1, 5, 4, 6)", "\"%!(BADPREC)5|6   |\""},
         {"string.format(\"%T|%.2T\", null, 1)", "\"<nil>|in\""},
+        {"string.format(\"%.200000x\", 1.5) == \"\"", "false"}, /* cut, not past any end */
         {"string.format(\"%b\", -1e-308)", "\"-2024022533073106p-1074\""},
         {"format(\"%s\", \"old\")", "\"old\""},
     };
@@ -164,7 +165,7 @@ static void encodings(void **state)
          "\"{\\\"a\\\":\\\"\\\\u003cx\\\\u003e\\\\u0026\\\",\\\"b\\\":1,\\\"f\\\":1e+21,\\\"n\\\":null}\""},
         {"encoding.from_base64(\"aGVsbG8=\")", "\"hello\""},
         {"encoding.from_base64(\"aGVs\\nbG8=\\n\")", "\"hello\""}, /* line ends are skipped */
-        {"encoding.from_base64(\"aGVsbG9=\")", "\"hello\""},         /* bits left over are ignored */
+        {"encoding.from_base64(\"aGVsbG9=\")", "\"hello\""},       /* bits left over are ignored */
         {"encoding.from_yaml(\"a: 1\\nb: [x, 1.5, true, ~]\")", "{\"a\":1,\"b\":[\"x\",1.5,true,null]}"},
         {"string.format(\"%T %T\", yaml_decode(\"1\"), yaml_decode(\"1.0\"))", "\"int float64\""},
         {"encoding.from_yaml(\"18446744073709551615\")", "18446744073709551615"},

@@ -105,6 +105,25 @@ static void a_refused_block_makes_no_further_errors(void **state)
     buf_release(&out);
 }
 
+/* A check is of the text, not of this machine: what only an unset variable leaves wrong is a note. */
+static void an_unset_environment_variable_breaks_no_check(void **state)
+{
+    static const char *const rows[] = {
+        "fake.sink \"a\" {\n\ttext = encoding.from_json(sys.env(\"HYAGENT_NOT_SET\"))[\"x\"]\n}\n",
+        "fake.sink \"a\" {\n\ttext = encoding.from_json(\"\")[\"x\"]\n}\n",
+        "fake.sink \"a\" {\n\ttext  = sys.env(\"HYAGENT_NOT_SET\")\n\tblock = \"no\"\n}\n",
+    };
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 65536);
+    assert_int_equal(check(rows[0], STABILITY_GA, &out), OK);
+    assert_non_null(strstr(out.ptr, "HYAGENT_NOT_SET is not set"));
+    assert_int_equal(check(rows[1], STABILITY_GA, &out), INVALID);
+    assert_int_equal(check(rows[2], STABILITY_GA, &out), INVALID); /* another argument's mistake stays one */
+    buf_release(&out);
+}
+
 static void the_stability_level_opens_experimental_components(void **state)
 {
     struct buf out;
@@ -159,6 +178,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(wrong_configurations_are_refused_in_words),
         cmocka_unit_test(right_configurations_pass),
         cmocka_unit_test(a_refused_block_makes_no_further_errors),
+        cmocka_unit_test(an_unset_environment_variable_breaks_no_check),
         cmocka_unit_test(the_stability_level_opens_experimental_components),
         cmocka_unit_test(needed_blocks_come_first),
         cmocka_unit_test(a_collision_names_both_files),

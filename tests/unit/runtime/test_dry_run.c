@@ -27,6 +27,8 @@ static const struct river_field fields[] = {
     RIVER_FIELDS_END,
 };
 static const struct river_block table = {.name = "fake", .fields = fields, .size = sizeof(struct args), .doc = "fake"};
+static const struct river_block plain_table = {
+    .name = "fake", .fields = &fields[1], .size = sizeof(struct args), .doc = "it sends nothing"};
 static const struct component_export receiver_export[] = {{"receiver", "LogsReceiver", "takes"}, {NULL, NULL, NULL}};
 static const struct component_export word_export[] = {{"word", "string", "a word"}, {NULL, NULL, NULL}};
 
@@ -112,7 +114,7 @@ static const struct component_type source = {
 static const struct component_type sink = {
     .name = "fake.sink", .doc = "x", .args = &table, .exports = receiver_export, .is_sink = true, .create = never};
 static const struct component_type finder = {
-    .name = "fake.finder", .doc = "x", .args = &table, .exports = word_export, .create = never};
+    .name = "fake.finder", .doc = "x", .args = &plain_table, .exports = word_export, .create = never};
 static const struct component_type middle = {.name = "fake.middle",
                                              .doc = "x",
                                              .args = &table,

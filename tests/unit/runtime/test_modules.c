@@ -240,9 +240,10 @@ static const struct {
      {"import.string.m", "m.a.i/fake.sink.s", NULL},
      {NULL}},
     {"items are named by what they are, equal ones counted",
-     "foreach \"f\" {\n\tcollection = [\"a b\", 10, 10, true, -1]\n\tvar = \"v\"\n\n\ttemplate {\n\t\tfake.sink \"s\" "
+     "foreach \"f\" {\n\tcollection = [\"a-\u00fc b\", 10, 10, true, -1]\n\tvar = \"v\"\n\n\ttemplate {\n\t\tfake.sink "
+     "\"s\" "
      "{}\n\t}\n}\n",
-     {"foreach.f", "foreach.f/foreach_a_b_1/fake.sink.s", "foreach.f/foreach_10_1/fake.sink.s",
+     {"foreach.f", "foreach.f/foreach_a_\u00fc_b_1/fake.sink.s", "foreach.f/foreach_10_1/fake.sink.s",
       "foreach.f/foreach_10_2/fake.sink.s", "foreach.f/foreach_true_1/fake.sink.s",
       "foreach.f/foreach__1_1/fake.sink.s", NULL},
      {NULL}},
@@ -334,6 +335,21 @@ static void what_is_known_only_when_running_is_pending(void **state)
     assert_int_equal(check(text, &out), OK);
     assert_non_null(strstr(out.ptr, "\"import.string.m\" is not checked"));
     assert_non_null(strstr(out.ptr, "\"foreach.f\" is not checked"));
+    buf_release(&out);
+}
+
+static void an_unset_variable_leaves_no_error_behind_an_argument(void **state)
+{
+    struct buf out;
+
+    (void)state;
+    buf_init(&out, 65536);
+    if (check("declare \"x\" {\n\targument \"a\" {}\n\n\tfake.sink \"s\" {\n\t\ttext = "
+              "encoding.from_json(argument.a.value)\n\t}\n}\n\nx \"i\" {\n\ta = "
+              "sys.env(\"HYAGENT_TEST_UNSET_4711\")\n}\n",
+              &out) != OK)
+        fail_msg("%s", out.ptr);
+    assert_non_null(strstr(out.ptr, "HYAGENT_TEST_UNSET_4711"));
     buf_release(&out);
 }
 
@@ -618,6 +634,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(foreach_needs_the_experimental_level),
         cmocka_unit_test(right_modules_expand),
         cmocka_unit_test(what_is_known_only_when_running_is_pending),
+        cmocka_unit_test(an_unset_variable_leaves_no_error_behind_an_argument),
         cmocka_unit_test(a_folder_is_one_module_and_module_path_its_folder),
         cmocka_unit_test(modules_find_others_by_module_path),
         cmocka_unit_test(an_error_in_an_imported_file_names_its_place),

@@ -152,8 +152,8 @@ static void too_deep_too_many_and_too_large_are_named(void **state)
     buf_reset(&in); /* ten times ten times … of one small list */
     (void)buf_add_str(&in, "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n");
     for (int i = 1; i < 10; i++)
-        (void)buf_printf(&in, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1, i - 1,
-                         i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+        (void)buf_printf(&in, "a%d: &a%d [*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d,*a%d]\n", i, i, i - 1, i - 1,
+                         i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
     assert_int_equal(read(buf_slice(&in), YAML_TYPED, &out), FULL);
     assert_non_null(strstr(out.ptr, "aliases"));
 

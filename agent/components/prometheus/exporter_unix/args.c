@@ -197,10 +197,11 @@ struct all_args {
 static const struct river_field fields[] = {
     {.name = "include_exporter_metrics",
      .kind = RIVER_BOOL,
+     .flags = RIVER_NO_EFFECT,
      .offset = ARG(args.include_exporter_metrics),
      .def = "false",
-     .doc =
-         "Also export how each collector did (node_scrape_collector_*); these are always there, as in node_exporter."},
+     .doc = "Accepted for Alloy: node_scrape_collector_* are always there, the agent's own metrics are "
+            "prometheus.exporter.self's."},
     {.name = "procfs_path",
      .kind = RIVER_STRING,
      .offset = ARG(args.procfs_path),
@@ -208,9 +209,10 @@ static const struct river_field fields[] = {
      .doc = "Where procfs is mounted."},
     {.name = "sysfs_path",
      .kind = RIVER_STRING,
+     .flags = RIVER_NO_EFFECT,
      .offset = ARG(args.sysfs_path),
      .def = "\"/sys\"",
-     .doc = "Where sysfs is mounted."},
+     .doc = "Accepted for Alloy: no collector of hyagent reads sysfs."},
     {.name = "rootfs_path",
      .kind = RIVER_STRING,
      .offset = ARG(args.rootfs_path),

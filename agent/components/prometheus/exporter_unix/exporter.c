@@ -58,7 +58,6 @@ static void release(struct unix_exporter *x)
     regex_free(x->netdev.include);
     regex_free(x->netdev.exclude);
     mem_free(x->procfs);
-    mem_free(x->sysfs);
     mem_free(x->rootfs);
 }
 
@@ -72,10 +71,8 @@ static enum code create(void **out, struct host *host, const void *args, struct 
     *out = NULL;
     c->host = host;
     x->procfs = mem_strndup(a->procfs_path);
-    x->sysfs = mem_strndup(a->sysfs_path);
     x->rootfs = mem_strndup(a->rootfs_path);
     x->cpu_guest = a->cpu.guest;
-    x->include_exporter_metrics = a->include_exporter_metrics;
     for (int i = 0; i < UNIX_COLLECTOR_COUNT; i++) {
         const char *name = unix_collector_name((enum unix_collector)i);
 

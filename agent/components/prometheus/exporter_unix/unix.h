@@ -62,9 +62,9 @@ bool unix_filter_takes(const struct unix_filter *f, struct slice name);
 struct unix_mounts; /* filesystem.c: statvfs on a thread of its own, because a dead network mount never answers */
 
 struct unix_exporter {
-    char *procfs, *sysfs, *rootfs; /* owned */
+    char *procfs, *rootfs; /* owned */
     bool is_on[UNIX_COLLECTOR_COUNT];
-    bool cpu_guest, include_exporter_metrics;
+    bool cpu_guest;
     struct unix_filter disk, netdev;
     struct unix_mounts *mounts;
 };

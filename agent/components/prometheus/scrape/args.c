@@ -36,9 +36,6 @@ static enum code validate(const void *args, struct river_problems *problems)
         rc = river_problem(problems, "scrape_timeout", "must not be longer than scrape_interval");
     if (a->scheme.len != 0 && !slice_eq_str(a->scheme, "http") && !slice_eq_str(a->scheme, "https"))
         rc = river_problem(problems, "scheme", "must be \"http\" or \"https\"");
-    if (a->clustering.enabled)
-        rc = river_problem(problems, "clustering",
-                           "clustering is not built: set enabled = false, or shard with hashmod");
     if (http_args_check(&a->http, problems) != OK)
         rc = INVALID;
     return rc;
@@ -47,9 +44,9 @@ static enum code validate(const void *args, struct river_problems *problems)
 static const struct river_field clustering_fields[] = {
     {.name = "enabled",
      .kind = RIVER_BOOL,
-     .flags = RIVER_REQUIRED,
+     .flags = RIVER_REQUIRED | RIVER_NO_EFFECT,
      .offset = offsetof(struct scrape_clustering_args, enabled),
-     .doc = "false; clustering is not built."},
+     .doc = "Accepted for Alloy: as there without --cluster.enabled, every agent scrapes all its targets."},
     RIVER_FIELDS_END,
 };
 static const struct river_block clustering_block = {.name = "clustering",

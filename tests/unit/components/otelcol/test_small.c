@@ -98,6 +98,34 @@ static void a_batch_is_cut_at_send_batch_max_size(void **state)
     }
 }
 
+/* Exporters hold what nobody waits for as long, and until it is as large, as the batch processors before them say. */
+static void exporters_learn_what_batch_was_asked_for(void **state)
+{
+    static const struct {
+        const char *args;
+        uint64_t send_items, max_items;
+        int64_t timeout_ns;
+    } rows[] = {
+        {"", 2000, 3000, (int64_t)200 * NS_PER_MS},
+        {"timeout = \"7s\"", 2000, 3000, (int64_t)7 * NS_PER_S},
+        {"send_batch_size = 3", 3, 3000, (int64_t)200 * NS_PER_MS},
+        {"send_batch_size = 3\n send_batch_max_size = 4", 3, 4, (int64_t)200 * NS_PER_MS},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct batch_hint hint;
+
+        bench_begin(types);
+        load_chain("otelcol.processor.batch", rows[i].args);
+        hint = host_batch_hint(bench.sink[RECEIVES_OTLP]);
+        assert_int_equal(hint.send_items, rows[i].send_items);
+        assert_int_equal(hint.max_items, rows[i].max_items);
+        assert_int_equal(hint.timeout_ns, rows[i].timeout_ns);
+        bench_end();
+    }
+}
+
 static void over_the_limit_sources_are_refused(void **state)
 {
     const struct timespec pause = {.tv_nsec = 5000000};
@@ -252,6 +280,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_is_cut_at_send_batch_max_size),
+        cmocka_unit_test(exporters_learn_what_batch_was_asked_for),
         cmocka_unit_test(over_the_limit_sources_are_refused),
         cmocka_unit_test(log_records_become_entries),
         cmocka_unit_test(data_points_become_samples),
