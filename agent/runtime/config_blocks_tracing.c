@@ -1,6 +1,7 @@
 /* The tracing block: checked like any other and then without effect, for hyagent makes no spans of its own yet. */
 #include "agent/base/log.h"
 #include "agent/runtime/config_blocks.h"
+#include "agent/runtime/idle.h"
 
 struct jaeger_args {
     struct slice url;
@@ -104,25 +105,8 @@ static const struct river_block tracing_block = {
 
 static enum code create(void **out, struct host *host, const void *args, struct error *err)
 {
-    (void)args;
-    (void)err;
-    *out = host;
     log_warn("tracing", "the tracing block has no effect: hyagent does not make spans of its own yet");
-    return OK;
-}
-
-static enum code update(void *self, const void *args, struct error *err)
-{
-    (void)self;
-    (void)args;
-    (void)err;
-    return OK;
-}
-
-static void close_component(void *self, loop_fn done, void *arg)
-{
-    (void)self;
-    done(arg);
+    return idle_create(out, host, args, err);
 }
 
 const struct component_type component_tracing = {
@@ -132,6 +116,6 @@ const struct component_type component_tracing = {
     .args = &tracing_block,
     .is_singleton = true,
     .create = create,
-    .update = update,
-    .close = close_component,
+    .update = idle_update,
+    .close = idle_close,
 };

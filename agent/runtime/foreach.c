@@ -2,6 +2,7 @@
 #include "agent/base/mem.h"
 #include "agent/river/parser.h"
 #include "agent/runtime/foreach.h"
+#include "agent/runtime/idle.h"
 #include "agent/runtime/import.h"
 
 static const struct river_field fields[] = {
@@ -55,34 +56,12 @@ static const struct river_block block = {
     .validate = validate,
 };
 
-static enum code create(void **out, struct host *host, const void *args, struct error *err)
-{
-    (void)args;
-    (void)err;
-    *out = host;
-    return OK;
-}
-
-static enum code update(void *self, const void *args, struct error *err)
-{
-    (void)self;
-    (void)args;
-    (void)err;
-    return OK;
-}
-
-static void close_foreach(void *self, loop_fn done, void *arg)
-{
-    (void)self;
-    done(arg);
-}
-
 const struct component_type component_foreach = {
     .name = "foreach",
     .stability = STABILITY_EXPERIMENTAL,
     .doc = "Components that are there once per item of a list.",
     .args = &block,
-    .create = create,
-    .update = update,
-    .close = close_foreach,
+    .create = idle_create,
+    .update = idle_update,
+    .close = idle_close,
 };

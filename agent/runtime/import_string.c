@@ -1,4 +1,5 @@
 /* import.string: its content is read when the configuration is expanded; nothing runs. */
+#include "agent/runtime/idle.h"
 #include "agent/runtime/import.h"
 
 struct args {
@@ -21,36 +22,14 @@ static const struct river_block block = {
     .doc = "A module from a text; its custom components are used as LABEL.NAME.",
 };
 
-static enum code create(void **out, struct host *host, const void *args, struct error *err)
-{
-    (void)args;
-    (void)err;
-    *out = host;
-    return OK;
-}
-
-static enum code update(void *self, const void *args, struct error *err)
-{
-    (void)self;
-    (void)args;
-    (void)err;
-    return OK;
-}
-
-static void close_string(void *self, loop_fn done, void *arg)
-{
-    (void)self;
-    done(arg);
-}
-
 const struct component_type component_import_string = {
     .name = "import.string",
     .stability = STABILITY_GA,
     .doc = "Imports a module from a text.",
     .args = &block,
-    .create = create,
-    .update = update,
-    .close = close_string,
+    .create = idle_create,
+    .update = idle_update,
+    .close = idle_close,
 };
 
 bool import_is_type(const struct component_type *type)
