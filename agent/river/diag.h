@@ -83,6 +83,10 @@ void diag_print_line(struct buf *out, const struct diag *diag);
 void diag_print_page(struct buf *out, const struct diag *diag);
 void diag_print_topic(struct buf *out, const struct diag *diag);
 
+/* Does what has this name look like a secret where no table says? "client_secret", "X-Api-Key"; not "password_file",
+ * which names where the secret is. */
+bool river_sounds_secret(struct slice name);
+
 /* How many single-character edits (insert, delete, replace, swap of neighbours) make b of a; above max it is max + 1.
  */
 size_t edit_distance(struct slice a, struct slice b, size_t max);

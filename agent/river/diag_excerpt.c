@@ -50,8 +50,7 @@ static bool has_word(struct slice name, const char *word)
     return false;
 }
 
-/* "client_secret", "X-Api-Key"; not "password_file", which names where the secret is. */
-static bool sounds_secret(struct slice name)
+bool river_sounds_secret(struct slice name)
 {
     static const char *const words[] = {"passw",       "passphrase",  "secret",           "token",    "credential",
                                         "bearer",      "api_key",     "api-key",          "apikey",   "access_key",
@@ -117,7 +116,7 @@ static void read_sign(struct words *w, char c)
     if (c != ' ' && c != '\t')
         w->is_value = c == '=';
     if (c == '=') {
-        w->is_secret = sounds_secret(w->last);
+        w->is_secret = river_sounds_secret(w->last);
         w->is_environment = false;
     } else if (c == '(') {
         w->is_environment = slice_ends(w->last, SLICE_LIT("env"));
@@ -145,7 +144,7 @@ static void cover_by_words(struct covers *c, struct slice line)
             i = literal_end(line, i);
             if (!w.is_value && is_key(line, i)) {
                 w.last = slice_trim(slice_make(line.ptr + start + 1, i - start - 2));
-            } else if (!w.is_environment && (w.is_secret || sounds_secret(w.last))) {
+            } else if (!w.is_environment && (w.is_secret || river_sounds_secret(w.last))) {
                 cover(c, start, i, hidden_literal);
             } else {
                 cover_url(c, line, start, i);

@@ -121,6 +121,8 @@ bool change_expand(struct change *c)
         change_modules_are_good(rt);
     } else {
         failed(rt, &shape, &diags);
+        if (c->request != NULL) /* whoever asked for the load is told */
+            diags_append(&c->diags, &diags);
     }
     config_shape_release(&rt->shape);
     rt->shape = shape; /* a failure is not tried again with the same */

@@ -36,17 +36,6 @@ static bool is_secret_field(const struct river_field *f)
            f->kind == RIVER_SECRET_MAP || f->kind == RIVER_SECRET_LIST_MAP;
 }
 
-/* Where no table says more: an argument of a custom component, a default. */
-static bool sounds_secret(struct slice name)
-{
-    static const char *const ends[] = {"password", "passwd", "secret", "token", "credentials", "api_key", "key_pem"};
-
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-        if (slice_ends(name, slice_str(ends[i])))
-            return true;
-    return false;
-}
-
 /* Every text written in the expression, keys of objects left out. Expressions are at most LIMIT_RIVER_HEIGHT high. */
 static void mask_texts(struct walk *w, const struct expr *e)
 {
@@ -94,7 +83,7 @@ static void walk_body(struct walk *w, const struct ast_body *body, const struct 
         const struct river_field *field = table == NULL ? NULL : mask_find_field(table->fields, name, &inner);
 
         if (attr != NULL) {
-            if (field != NULL ? is_secret_field(field) : sounds_secret(name) || sounds_secret(label))
+            if (field != NULL ? is_secret_field(field) : river_sounds_secret(name) || river_sounds_secret(label))
                 mask_texts(w, attr->value);
             continue;
         }

@@ -107,7 +107,7 @@ static struct value hide_named(struct arena *arena, const struct value *v)
     fields = arena_zalloc(arena, (v->as.object.n + 1) * sizeof *fields);
     for (size_t i = 0; i < v->as.object.n; i++) {
         fields[i] = v->as.object.fields[i];
-        if (fields[i].value.type == VALUE_STRING && is_private_name(fields[i].name))
+        if (fields[i].value.type == VALUE_STRING && river_sounds_secret(fields[i].name))
             fields[i].value = value_secret(fields[i].value.as.text.bytes);
     }
     return value_object(arena, fields, v->as.object.n, &out) == OK ? out : value_null();

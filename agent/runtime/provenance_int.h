@@ -51,8 +51,6 @@ struct description {
 const struct exports *description_exports(struct description *d, size_t block);
 struct origin origin_of(struct description *d, const struct config_scope *scope, const struct source *source,
                         const struct expr *expr);
-/* Does the name (of a variable, a header, a label) say that its value is nobody's business? */
-bool is_private_name(struct slice name);
 /* INVALID: it cannot be evaluated without running. */
 MUST_USE enum code description_eval(struct description *d, const struct config_scope *scope,
                                     const struct source *source, const struct expr *expr, struct value *out);

@@ -20,23 +20,6 @@ struct finder {
 
 static void find(struct finder *f, const struct expr *e);
 
-bool is_private_name(struct slice name)
-{
-    static const char *const words[] = {"password",      "passwd", "secret",     "token",
-                                        "api_key",       "apikey", "api-key",    "passphrase",
-                                        "authorization", "cookie", "credential", "private_key"};
-    char lower[256];
-    size_t n = name.len < sizeof lower - 1 ? name.len : sizeof lower - 1;
-
-    for (size_t i = 0; i < n; i++)
-        lower[i] = name.ptr[i] >= 'A' && name.ptr[i] <= 'Z' ? (char)(name.ptr[i] + 'a' - 'A') : name.ptr[i];
-    lower[n] = '\0';
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strstr(lower, words[i]) != NULL)
-            return true;
-    return false;
-}
-
 static void add_leaf(struct finder *f, struct slice text)
 {
     for (size_t i = 0; i < f->n; i++)
@@ -253,7 +236,7 @@ static void found_env(struct finder *f, struct slice name)
     struct slice value;
     bool is_set = host->env(host->self, name, &value);
 
-    f->is_private = f->is_private || is_private_name(name);
+    f->is_private = f->is_private || river_sounds_secret(name);
     add_leaf(f, slice_str(arena_printf(&f->d->arena, "sys.env %.*s (%s)", SLICE_ARG(name),
                                        !is_set          ? "unset"
                                        : value.len == 0 ? "empty"

@@ -120,6 +120,10 @@ static void reloaded(void *ctx, const struct load_result *result)
     if (result->is_ok) {
         buf_printf(&text, "config reloaded: %zu components, %zu added, %zu updated, %zu replaced, %zu removed\n",
                    result->n_components, result->n_added, result->n_updated, result->n_replaced, result->n_removed);
+        if (diags_has_errors(result->diags)) {
+            buf_add_str(&text, "but not all of it runs; what ran there before goes on:\n");
+            add_masked(a->options.runtime, result->diags, &text);
+        }
     } else {
         buf_add_str(&text, "the configuration was not loaded, the old one goes on:\n");
         add_masked(a->options.runtime, result->diags, &text);

@@ -330,3 +330,18 @@ def test_validate_expands(ctx):
     config.write_text('import.http "far" {\n  url = "http://127.0.0.1:1/x"\n}\nfar.thing "x" { }\n')
     code, out, err = ctx.hyagent("validate", config)
     assert code == 0 and '"import.http.far" is not checked' in out + err, out + err
+
+
+@e2e(timeout=40)
+def test_a_reload_whose_module_is_broken_says_so_in_its_answer(ctx):
+    """What only a running component knows is read after the load was taken: its errors are in the answer all the same."""
+    broken = ctx.tmp / "broken.alloy"
+    broken.write_text('declare "x" {\n  loki.echo "e" {\n    nothing = 1\n  }\n}\n')
+    agent = ctx.agent('loki.echo "a" { }\n')
+    text = agent.reload(
+        f'loki.echo "a" {{ }}\nlocal.file "m" {{\n  filename = {river.string(broken)}\n}}\n'
+        'import.string "lib" {\n  content = local.file.m.content\n}\nlib.x "one" { }\n'
+    )[1]
+    assert "config reloaded" in text and "not all of it runs" in text, text
+    assert 'unknown argument "nothing"' in text, text
+    assert agent.health("import.string.lib")["state"] == "unhealthy"
