@@ -12,21 +12,23 @@ struct work {
 
 static void on_thread(uv_work_t *uv)
 {
-    struct work *w = uv->data;
+    struct work *w;
 
     tsan_acquire(uv);
+    w = uv->data;
     w->fn(w->arg);
     tsan_release(uv);
 }
 
 static void on_done(uv_work_t *uv, int status)
 {
-    struct work *w = uv->data;
+    struct work *w;
     loop_fn done;
     void *arg;
 
     (void)status; /* it is never cancelled */
     tsan_acquire(uv);
+    w = uv->data;
     done = w->done;
     arg = w->arg;
     mem_free(w);

@@ -211,7 +211,7 @@ static void show(struct shown *s, struct slice line, const struct covers *covers
         column += columns;
         i += len;
     }
-    s->from = from != SIZE_MAX ? from : s->n + (s->from - column);
+    s->from = from != SIZE_MAX ? from : s->n; /* behind the line's end */
     s->to = to != SIZE_MAX && to > s->from ? to : s->from + 1;
 }
 

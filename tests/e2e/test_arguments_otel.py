@@ -166,6 +166,7 @@ def queue_cases(component):
 
 
 POSTS = 12
+FULL = 40  # more than a queue and the requests in flight hold together
 RETRY = '  retry_on_failure {\n    initial_interval = "100ms"\n    max_interval = "300ms"\n  }\n'
 
 
@@ -180,8 +181,8 @@ def try_queue(ctx, component, endpoint):
     for name, cases in queue_cases(component).items():
         port, receiver = in_front_of([f"{component}.LABEL.input"])
 
-        def send(agent):
-            for n in range(POSTS):
+        def send(agent, n_posts=FULL if name == "full" else POSTS):
+            for n in range(n_posts):
                 post(port, "traces", traces(*(span(3 * n + i) for i in range(3))))
                 time.sleep(0.02)
 
