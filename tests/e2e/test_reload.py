@@ -128,9 +128,9 @@ def one_round(agent, plant, n, slowest):
     assert status == 200 and "config reloaded" in text, text
 
 
-def ask(connection, more=""):
-    """One request on a connection that is kept: it must be the one from before the reloads."""
-    connection.sendall(f"GET /v1/traces HTTP/1.1\r\nHost: x\r\n{more}\r\n".encode())
+def ask_and_close(connection):
+    """The connection was made before the reloads, and nothing has been sent over it since."""
+    connection.sendall(b"GET /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     connection.settimeout(5)
     assert connection.recv(4096).startswith(b"HTTP/1.1 405"), "the idle connection did not live through the reloads"
 
@@ -165,7 +165,9 @@ def reload_under_load(ctx, n_reloads, binary):
         if n == warm:
             after_warm = rss_kib(agent.pid)
         if n % 2000 == 0:
-            ask(idle)  # the long form takes longer than a connection may be idle
+            ask_and_close(idle)  # the long form takes longer than a connection may be idle
+            idle = socket.create_connection(("127.0.0.1", plant.ports[1]))
+            ctx.on_exit(idle.close)
         if n % 100 == 0:
             assert [listening_inodes(p) for p in (*plant.ports, agent.port)] == listeners, f"reload {n}: a port moved"
     grown = rss_kib(agent.pid) - after_warm
@@ -186,7 +188,7 @@ def reload_under_load(ctx, n_reloads, binary):
     wait_for(lambda: plant.loki.count() >= written[0], 15, "the file's lines")
     lines = plant.loki.lines()
     assert sorted(lines) == sorted(numbered(1, written[0])), difference(sorted(lines), sorted(numbered(1, written[0])))
-    ask(idle, "Connection: close\r\n")
+    ask_and_close(idle)
     agent.assert_balanced()
     return took, grown
 
