@@ -405,18 +405,18 @@ static void finish(struct change *c)
     change_next(rt);
 }
 
-static void told(void *arg)
+static void sources_know(void *arg)
 {
     finish(arg);
 }
 
 /* What no successor took is let go of on its endpoint's loop, and the source hears of it on its own: two steps. Only
  * then may sources read on, or they read behind what they are about to read again, and that comes twice. */
-static void settle(void *arg)
+static void endpoints_let_go(void *arg)
 {
     struct change *c = arg;
 
-    runtime_barrier(c->rt, told, c);
+    runtime_barrier(c->rt, sources_know, c);
 }
 
 static void start_fresh(struct change *c)
@@ -441,7 +441,7 @@ static void start_fresh(struct change *c)
     }
     c->result.is_ok = true;
     if (c->n_paused != 0)
-        runtime_barrier(c->rt, settle, c);
+        runtime_barrier(c->rt, endpoints_let_go, c);
     else
         finish(c);
 }
